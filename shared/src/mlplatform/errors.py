@@ -1,6 +1,8 @@
 """Every expected failure of the platform, named for the fact.
 
 PlatformError
+├── MalformedBody              the body is not what its media type says
+├── BodyTooLarge               more bytes or rows than one request may hold
 ├── ContractViolation          the request breaks the model's contract
 ├── UnknownModel               no contract has that name
 ├── ModelNotReady              no verified version is loaded yet
@@ -9,17 +11,35 @@ PlatformError
 │   └── ModelVersionNotFound   the registry has no such model, alias, version or file
 └── ArtifactRejected           a version must not take traffic
     ├── ChecksumMismatch       a file is not the one that was registered
+    ├── UnloadableModel        ONNX Runtime refuses the file
     ├── SignatureMismatch      the ONNX file does not fit the contract
     └── GoldenMismatch         the golden rows are not answered as stored
 """
+
+from collections.abc import Mapping, Sequence
 
 
 class PlatformError(Exception):
     """The root: whoever catches it catches only failures that were foreseen."""
 
 
+class MalformedBody(PlatformError):
+    """The body is not what its media type says."""
+
+
+class BodyTooLarge(PlatformError):
+    """More bytes or rows than one request may hold."""
+
+
 class ContractViolation(PlatformError):
-    """The request breaks the model's contract."""
+    """The request breaks the model's contract.
+
+    `errors` names each offending place: its path in the body, what is wrong, and the kind of error.
+    """
+
+    def __init__(self, message: str, errors: Sequence[Mapping[str, object]] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 class UnknownModel(PlatformError):
@@ -52,6 +72,12 @@ class ChecksumMismatch(ArtifactRejected):
     """A file is not the one that was registered."""
 
     reason = "checksum"
+
+
+class UnloadableModel(ArtifactRejected):
+    """ONNX Runtime refuses the file."""
+
+    reason = "unloadable"
 
 
 class SignatureMismatch(ArtifactRejected):

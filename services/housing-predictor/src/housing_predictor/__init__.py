@@ -1,0 +1,1 @@
+"""The housing predictor: a contract and a port."""

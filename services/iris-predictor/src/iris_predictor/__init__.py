@@ -1,0 +1,1 @@
+"""The iris predictor: a contract and a port."""

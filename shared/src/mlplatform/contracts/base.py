@@ -17,13 +17,23 @@ class Features(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def feature(*, description: str, unit: str, example: float, **bounds: float) -> Any:
+def feature(  # as Field: what stands for a default is typed by the field
+    *,
+    description: str,
+    unit: str,
+    example: float,
+    le: float,
+    ge: float | None = None,
+    gt: float | None = None,
+) -> Any:  # noqa: ANN401 # as Field: what stands for a default is typed by the field
     """A required number with what a reader of the API needs to know, and the bounds of what can be."""
     return Field(
+        le=le,
+        ge=ge,
+        gt=gt,
         description=f"{description} Unit: {unit}.",
         examples=[example],
         json_schema_extra={"unit": unit},
-        **bounds,  # type: ignore[arg-type] # ge, gt, le: pydantic types each of them apart
     )
 
 

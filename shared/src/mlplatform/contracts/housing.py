@@ -9,9 +9,7 @@ class HousingFeatures(Features):
     MedInc: float = feature(
         description="Median income of the households.", unit="10,000 USD", example=8.3252, ge=0, le=1_000
     )
-    HouseAge: float = feature(
-        description="Median age of the houses.", unit="years", example=41.0, ge=0, le=1_000
-    )
+    HouseAge: float = feature(description="Median age of the houses.", unit="years", example=41.0, ge=0, le=1_000)
     AveRooms: float = feature(
         description="Mean number of rooms of a household.", unit="rooms", example=6.984127, ge=0, le=10_000
     )
@@ -22,11 +20,13 @@ class HousingFeatures(Features):
         description="People in the block group.", unit="people", example=322.0, ge=0, le=10_000_000
     )
     AveOccup: float = feature(
-        description="Mean number of people in a household.", unit="people", example=2.555556, ge=0, le=10_000_000
+        description="Mean number of people in a household.",
+        unit="people",
+        example=2.555556,
+        ge=0,
+        le=10_000_000,
     )
-    Latitude: float = feature(
-        description="Latitude of the centre.", unit="degrees north", example=37.88, ge=-90, le=90
-    )
+    Latitude: float = feature(description="Latitude of the centre.", unit="degrees north", example=37.88, ge=-90, le=90)
     Longitude: float = feature(
         description="Longitude of the centre.", unit="degrees east", example=-122.23, ge=-180, le=180
     )

@@ -1,0 +1,7 @@
+"""Serves the champion of the iris model. All behaviour lives in `mlplatform.serving`."""
+
+from mlplatform.contracts import IRIS
+from mlplatform.serving import run
+
+if __name__ == "__main__":
+    run(IRIS)

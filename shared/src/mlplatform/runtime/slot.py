@@ -1,0 +1,68 @@
+"""The place that holds the live model. A swap replaces one reference, so a request sees one version only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlplatform.errors import ModelNotReady
+from mlplatform.runtime.session import OnnxModel, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRange:
+    """The least and greatest value of each feature that the version saw in training, in tensor order."""
+
+    names: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def unseen(self, row: Sequence[float]) -> list[int]:
+        """The positions of the features of one row that lie outside."""
+        return [
+            position
+            for position, (value, low, high) in enumerate(zip(row, self.low, self.high, strict=True))
+            if not low <= value <= high
+        ]
+
+    def unseen_rows(self, rows: Rows) -> dict[int, list[int]]:
+        """For each feature with values outside, the numbers of those rows."""
+        outside = (rows < np.array(self.low)) | (rows > np.array(self.high))
+        return {
+            int(position): np.flatnonzero(outside[:, position]).tolist()
+            for position in np.flatnonzero(outside.any(axis=0))
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LiveModel:
+    """A verified version with all that an answer needs."""
+
+    version: str
+    model: OnnxModel
+    training_range: TrainingRange
+
+
+class Slot:
+    """Empty until the first version is verified; never empty again.
+
+    `reason` says why it is empty, for people who ask the health endpoint.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.live: LiveModel | None = None
+        self.reason = reason
+
+    def get(self) -> LiveModel:
+        """The live model.
+
+        Raises:
+            ModelNotReady: none is loaded yet; the message says why.
+        """
+        if self.live is None:
+            raise ModelNotReady(self.reason)
+        return self.live
+
+    def swap(self, live: LiveModel) -> None:
+        """Requests that began with the old model finish with it."""
+        self.live = live

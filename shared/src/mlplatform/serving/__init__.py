@@ -1,0 +1,5 @@
+"""The predictor: from a contract to a running service."""
+
+from mlplatform.serving.main import run
+
+__all__ = ["run"]

@@ -1,0 +1,65 @@
+"""The app of a predictor: what it is made of and how the parts meet."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from mlplatform.contracts import Contract
+from mlplatform.registry import ArtifactCache, MlflowRegistry, Registry
+from mlplatform.runtime import Slot
+from mlplatform.serving.answer import Answerer
+from mlplatform.serving.body import BodyParser
+from mlplatform.serving.health import health_routes
+from mlplatform.serving.openapi import describe_predict
+from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.serving.watcher import Watcher
+from mlplatform.settings import PredictorSettings
+from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
+from mlplatform.web.service import create_service
+
+
+def create_app(contract: Contract, settings: PredictorSettings, registry: Registry | None = None) -> FastAPI:
+    """A predictor of one contract. `registry` replaces MLflow, for tests."""
+    client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
+    collectors = process_registry()
+    metrics = PredictorMetrics(collectors, contract.model)
+    slot = Slot("the first look at the model registry is not finished")
+    watcher = Watcher(
+        contract=contract,
+        registry=registry or MlflowRegistry(client),
+        cache=ArtifactCache(settings.cache_dir),
+        slot=slot,
+        metrics=metrics,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with client:
+            await watcher.start_from_cache()
+            watching = asyncio.create_task(watcher.watch(settings.poll_seconds))
+            yield
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    app = create_service(
+        title=f"{contract.model}-predictor",
+        description=f"Predicts {contract.target} with the champion of {contract.registered_model}.",
+        metrics=collectors,
+        lifespan=lifespan,
+    )
+    endpoint = PredictEndpoint(
+        parser=BodyParser(contract, settings.max_rows),
+        answerer=Answerer(contract),
+        slot=slot,
+        metrics=metrics,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    app.router.routes.append(Route("/predict", endpoint, name="predict"))
+    app.include_router(health_routes(contract, slot, watcher))
+    describe_predict(app, contract, settings.max_rows)
+    return app

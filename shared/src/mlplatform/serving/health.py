@@ -1,0 +1,39 @@
+"""Whether this predictor can answer, and with which version."""
+
+from time import monotonic
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+
+from mlplatform.contracts import Contract
+from mlplatform.runtime import Slot
+from mlplatform.serving.watcher import Watcher
+
+
+def health_routes(contract: Contract, slot: Slot, watcher: Watcher) -> APIRouter:
+    """`/health/ready` and `/health`. Ready means a verified version is loaded; nothing else can take it back."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/health/ready", summary="A verified version is loaded", responses={503: {"description": "Not yet"}})
+    async def ready() -> JSONResponse:
+        state = _state(contract, slot)
+        return JSONResponse(state, 200 if slot.live else 503)
+
+    @router.get("/health", summary="The same, and how fresh the knowledge of the registry is")
+    async def health() -> JSONResponse:
+        age = None if watcher.last_answer is None else round(monotonic() - watcher.last_answer, 1)
+        state = {
+            **_state(contract, slot),
+            "registry": {"seconds_since_answer": age, "trouble": watcher.trouble},
+        }
+        return JSONResponse(state, 200 if slot.live else 503)
+
+    return router
+
+
+def _state(contract: Contract, slot: Slot) -> dict[str, Any]:
+    common = {"service": f"{contract.model}-predictor", "model": contract.model}
+    if slot.live is None:
+        return {"status": "not ready", **common, "reason": slot.reason}
+    return {"status": "ready", **common, "version": slot.live.version}

@@ -1,0 +1,14 @@
+"""The composition root of a predictor's process."""
+
+from mlplatform.contracts import Contract
+from mlplatform.serving.app import create_app
+from mlplatform.settings import PredictorSettings, load_settings
+from mlplatform.telemetry.logging import configure_logging
+from mlplatform.web.server import serve
+
+
+def run(contract: Contract) -> None:
+    """Serve the champion of a contract's model until told to stop."""
+    settings = load_settings(PredictorSettings)
+    configure_logging(f"{contract.model}-predictor", settings.log_format, settings.log_level)
+    serve(create_app(contract, settings), settings.host, settings.port)

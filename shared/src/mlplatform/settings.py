@@ -1,0 +1,68 @@
+"""Settings come from the environment, once, in a process's composition root."""
+
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "MLPLATFORM_"
+
+
+class ServiceSettings(BaseSettings):
+    """What every process of the platform can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
+
+    log_format: Literal["json", "console"] = "json"
+    """One JSON object a line, or columns for a person."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least severe events that are logged."""
+
+    mlflow_url: str = "http://127.0.0.1:5000"
+    """Base URL of the MLflow tracking server."""
+
+
+class HttpSettings(ServiceSettings):
+    """A process that answers HTTP."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+
+    port: int = Field(default=8000, ge=1, le=65535)
+    """Port to listen on."""
+
+
+class PredictorSettings(HttpSettings):
+    """A predictor."""
+
+    cache_dir: Path = Path(".cache/models")
+    """Where verified versions are kept."""
+
+    poll_seconds: float = Field(default=2.0, gt=0, le=60)
+    """Mean time between two looks at the registry."""
+
+    registry_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
+    """Longest wait for one step of an answer of the registry."""
+
+    max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Largest body of a request."""
+
+    max_rows: int = Field(default=10_000, ge=1)
+    """Most rows in a request."""
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def load_settings(kind: type[Settings]) -> Settings:
+    """Read the settings of this process, or end it with a line for each that is wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False):
+            name = PREFIX + "_".join(str(part) for part in wrong["loc"]).upper()
+            sys.stderr.write(f"bad configuration: {name}={wrong['input']!r}: {wrong['msg']}\n")
+        raise SystemExit(2) from None

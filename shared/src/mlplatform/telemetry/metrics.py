@@ -1,0 +1,113 @@
+"""The metrics of a process, on a registry that is passed in and exposed by its `/metrics`."""
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# Bounds beside 50 ms, the latency that is promised, and down to what a prediction really takes.
+SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+def process_registry() -> CollectorRegistry:
+    """A registry with what the process says of itself: memory, CPU, descriptors, collections."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(PLATFORM_COLLECTOR)
+    registry.register(GC_COLLECTOR)
+    return registry
+
+
+def render(registry: CollectorRegistry) -> bytes:
+    """All metrics in Prometheus's text format."""
+    return generate_latest(registry)
+
+
+class HttpMetrics:
+    """Requests of a service by route template, method and status."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.duration = Histogram(
+            "mlplatform_http_request_duration_seconds",
+            "Time from the request's first byte to the answer's last, by route.",
+            ["route", "method", "status"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+
+class PredictorMetrics:
+    """What one predictor counts. Every label set that is known from the start begins at zero."""
+
+    OUTCOMES = ("ok", "invalid", "not_ready", "error")
+
+    def __init__(self, registry: CollectorRegistry, model: str) -> None:
+        requests = Counter(
+            "mlplatform_predict_requests_total",
+            "Predict requests by outcome.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self.requests = {outcome: requests.labels(model, outcome) for outcome in self.OUTCOMES}
+        self._predictions = Counter(
+            "mlplatform_predictions_total",
+            "Rows predicted, by the version that answered.",
+            ["model", "version", "variant"],
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "mlplatform_prediction_duration_seconds",
+            "Time to answer a predict request.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        ).labels(model)
+        self.warnings = Counter(
+            "mlplatform_prediction_warnings_total",
+            "Features outside what the version saw in training.",
+            ["model"],
+            registry=registry,
+        ).labels(model)
+        self._version_info = Gauge(
+            "mlplatform_model_version_info",
+            "1 for the version that serves.",
+            ["model", "version"],
+            registry=registry,
+        )
+        reloads = Counter(
+            "mlplatform_model_reload_total",
+            "Versions taken up or refused.",
+            ["model", "outcome"],
+            registry=registry,
+        )
+        self._reloads = {outcome: reloads.labels(model, outcome) for outcome in ("loaded", "refused")}
+        self.registry_reachable = Gauge(
+            "mlplatform_registry_reachable",
+            "1 when the last poll of the model registry was answered.",
+            ["model"],
+            registry=registry,
+        ).labels(model)
+        self._model = model
+
+    def predicted(self, version: str, variant: str, rows: int) -> None:
+        """Rows were answered by a version."""
+        self._predictions.labels(self._model, version, variant).inc(rows)
+
+    def loaded(self, version: str) -> None:
+        """A version was taken up."""
+        self._version_info.clear()
+        self._version_info.labels(self._model, version).set(1)
+        self._reloads["loaded"].inc()
+
+    def refused(self) -> None:
+        """A version was refused."""
+        self._reloads["refused"].inc()

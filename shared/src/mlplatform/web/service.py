@@ -1,0 +1,58 @@
+"""The defaults of every HTTP service: problem details, request ids, metrics, API pages from this machine."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
+from prometheus_client import CollectorRegistry
+from starlette.responses import Response
+from starlette.types import Lifespan
+
+from mlplatform.errors import PlatformError
+from mlplatform.telemetry.metrics import CONTENT_TYPE, HttpMetrics, render
+from mlplatform.web import problem
+from mlplatform.web.request_id import RequestIdMiddleware
+from mlplatform.web.timing import TimingMiddleware
+
+
+def create_service(
+    *,
+    title: str,
+    description: str,
+    metrics: CollectorRegistry,
+    lifespan: Lifespan[FastAPI],
+    statuses: Mapping[type[PlatformError], HTTPStatus] | None = None,
+) -> FastAPI:
+    """An app with `/health/live`, `/metrics` (alias `/metrics/prometheus`), `/docs` and `/openapi.json`.
+
+    Args:
+        title: the service's name.
+        description: what it does, for the API page.
+        metrics: what `/metrics` exposes.
+        lifespan: opens what the service needs and closes it in reverse.
+        statuses: the HTTP status of each error that only this service raises.
+    """
+    app = FastAPI(
+        title=title,
+        description=description,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    patch_fastapi(app, redirect_from_root_to_docs=False, title=title)
+    problem.install(app, statuses or {})
+    app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics))
+    app.add_middleware(RequestIdMiddleware)
+
+    @app.get("/health/live", tags=["operation"], summary="The process is up")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/metrics/prometheus", include_in_schema=False)
+    @app.get("/metrics", tags=["operation"], summary="Metrics in Prometheus's text format")
+    async def expose() -> Response:
+        return Response(render(metrics), media_type=CONTENT_TYPE)
+
+    return app
