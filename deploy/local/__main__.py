@@ -1,0 +1,97 @@
+"""Runs the whole platform on this machine: `make run`."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import httpx
+from pydantic import ValidationError
+
+from deploy.local.announcement import announce_predictions
+from deploy.local.binaries import find_nginx, find_redis
+from deploy.local.environment import clean_environment
+from deploy.local.errors import CannotStart
+from deploy.local.guardian import Guardian
+from deploy.local.output import Output
+from deploy.local.ports import require_free
+from deploy.local.processes import Stack
+from deploy.local.settings import Settings
+from deploy.local.state import State
+from deploy.local.supervisor import Supervisor
+
+_GRACE_SECONDS = 10.0
+
+
+def main() -> int:
+    """Runs until told to stop; the exit status says whether that was the reason to end."""
+    try:
+        settings = Settings()
+        state = State.claim(settings.state_dir)
+        require_free(settings.ports, gateway_host=settings.gateway_host)
+        asyncio.run(_serve(settings, state))
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ValidationError as error:
+        print("\n".join(_in_words(error)), file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _serve(settings: Settings, state: State) -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        stack = Stack(settings, state, find_nginx(), find_redis(), client, clean_environment(os.environ))
+        processes = stack.processes()
+        output = Output(sys.stdout, names=[process.name for process in processes], colour=_shows_colour())
+        guardian = Guardian(grace_seconds=_GRACE_SECONDS, held_fd=state.lock_fd)
+        supervisor = Supervisor(processes, guardian=guardian, output=output, grace_seconds=_GRACE_SECONDS)
+        output.say(f"starting {', '.join(supervisor.waiting_for)}; everything they keep is in {settings.state_dir}")
+        try:
+            await _run_until_stopped(supervisor, settings, client, output)
+        finally:
+            guardian.close()
+        output.say("everything has stopped")
+
+
+async def _run_until_stopped(
+    supervisor: Supervisor, settings: Settings, client: httpx.AsyncClient, output: Output
+) -> None:
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            supervisor.kill()
+        else:
+            output.say("stopping everything; once more to kill it")
+            stop.set()
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(signum, on_signal)
+
+    async def announce() -> None:
+        await supervisor.all_ready()
+        await announce_predictions(settings, client=client, output=output)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(supervisor.run()), group.create_task(announce())]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def _shows_colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _in_words(error: ValidationError) -> list[str]:
+    return [
+        f"{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}, not {problem['input']!r}"
+        if problem["loc"]
+        else problem["msg"].removeprefix("Value error, ")
+        for problem in error.errors()
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The configuration files of the two processes that are not ours: nginx and Redis."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.settings import ROOT, Settings
+from deploy.local.state import State, write_private
+
+_GATEWAY = ROOT / "services" / "gateway"
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+
+
+def fill_in(template: str, values: Mapping[str, str]) -> str:
+    """Fills in `${UPPERCASE}` names and leaves nginx's own `$variables` alone.
+
+    Raises:
+        KeyError: the template has a name without a value.
+    """
+    return _VARIABLE.sub(lambda match: values[match[1]], template)
+
+
+def write_nginx_prefix(settings: Settings, state: State) -> Path:
+    """Writes the gateway's configuration and returns the folder to run nginx in."""
+    prefix = state.folder("gateway")
+    template = (_GATEWAY / "templates" / "nginx.conf.template").read_text()
+    values = {
+        "GATEWAY_LISTEN": settings.gateway_listen,
+        "GATEWAY_RESOLVER": "",
+        "HOUSING_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['housing-predictor']}",
+        "IRIS_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['iris-predictor']}",
+        "TRAINER_SERVER": f"127.0.0.1:{settings.ports['trainer']}",
+    }
+    (prefix / "nginx.conf").write_text(fill_in(template, values))
+    for script in _GATEWAY.glob("*.js"):
+        shutil.copy(script, prefix)
+    return prefix
+
+
+def write_redis_conf(settings: Settings, state: State, *, password: str) -> Path:
+    """Writes the broker's configuration, which holds the password, and returns its path."""
+    folder = state.folder("redis")
+    path = folder / "redis.conf"
+    write_private(
+        path,
+        f"""\
+bind 127.0.0.1
+port {settings.ports["redis"]}
+requirepass {password}
+dir "{folder}"
+daemonize no
+logfile ""
+appendonly yes
+save ""
+maxmemory-policy noeviction
+""",
+    )
+    return path

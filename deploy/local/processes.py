@@ -1,0 +1,189 @@
+"""The table of processes: what each one runs, sees, waits for and how it is asked to stop."""
+
+import grp
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+
+from deploy.local.binaries import Nginx
+from deploy.local.configs import write_nginx_prefix, write_redis_conf
+from deploy.local.readiness import Probe, alive, http_answers, http_ok, redis_answers
+from deploy.local.settings import ROOT, Settings
+from deploy.local.state import State
+
+MIGRATIONS = "trainer-db"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the stack.
+
+    Args:
+        name: as it is shown.
+        command: what to run.
+        env: the whole environment.
+        cwd: where to run it.
+        probe: whether it does its work yet.
+        once: it does one thing and ends; ready is then to have ended well.
+        after: names of processes that have to be ready before this one starts.
+        stop_signal: how it is asked to stop.
+        stops_own_children: the signal goes to the process alone, which sees to its children itself.
+        stops_last: the others need it to end well.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    probe: Probe = field(default=alive)
+    once: bool = False
+    after: tuple[str, ...] = ()
+    stop_signal: signal.Signals = signal.SIGTERM
+    stops_own_children: bool = False
+    stops_last: bool = False
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the rows of the table are made from."""
+
+    settings: Settings
+    state: State
+    nginx: Nginx
+    redis: Path
+    client: httpx.AsyncClient
+    environment: Mapping[str, str]
+
+    def processes(self) -> list[Process]:
+        """All of them, the slowest to be ready first."""
+        return [
+            self._mlflow(),
+            self._redis(),
+            self._predictor("housing"),
+            self._predictor("iris"),
+            *self._trainer(),
+            self._gateway(),
+        ]
+
+    def _gateway(self) -> Process:
+        prefix = write_nginx_prefix(self.settings, self.state)
+        return Process(
+            name="gateway",
+            command=(
+                *(str(self.nginx.path), "-p", f"{prefix}/", "-c", f"{prefix}/nginx.conf"),
+                *("-e", "stderr", "-g", _nginx_directives(self.nginx)),
+            ),
+            env=self.environment,
+            cwd=prefix,
+            # Any answer will do, and a 404 is made without asking a service that is still starting.
+            probe=http_answers(self.client, f"{self.settings.gateway_url}/"),
+            stop_signal=signal.SIGQUIT,
+            stops_own_children=True,
+        )
+
+    def _predictor(self, model: str) -> Process:
+        name = f"{model}-predictor"
+        return self._python(
+            name,
+            f"{model}_predictor.app",
+            env={
+                "MLPLATFORM_HOST": "127.0.0.1",
+                "MLPLATFORM_PORT": str(self.settings.ports[name]),
+                "MLPLATFORM_MLFLOW_URL": self.settings.url("mlflow"),
+                "MLPLATFORM_CACHE_DIR": str(self.state.folder(f"cache/{model}")),
+            },
+            probe=http_ok(self.client, f"{self.settings.url(name)}/health/live"),
+        )
+
+    def _trainer(self) -> list[Process]:
+        env = {
+            "MLPLATFORM_HOST": "127.0.0.1",
+            "MLPLATFORM_PORT": str(self.settings.ports["trainer"]),
+            "MLPLATFORM_DATABASE_URL": self.state.sqlite_url("trainer"),
+            "MLPLATFORM_REDIS_URL": f"redis://:{self._redis_password}@127.0.0.1:{self.settings.ports['redis']}/0",
+            "MLPLATFORM_MLFLOW_URL": self.settings.url("mlflow"),
+            "MLPLATFORM_DATA_DIR": str(ROOT / "data"),
+            "MLPLATFORM_PROCESSED_DIR": str(ROOT / self.settings.processed_dir),
+        }
+        beat = {"MLPLATFORM_BEAT_SCHEDULE": str(self.state.folder("beat") / "schedule")}
+        worker = {"REMAP_SIGTERM": "SIGQUIT"}  # Celery then hands an unfinished job back when asked to stop
+        ready = http_ok(self.client, f"{self.settings.url('trainer')}/health/ready")
+        after = (MIGRATIONS,)
+        return [
+            replace(self._python(MIGRATIONS, "trainer.db", env=env), once=True),
+            self._python("trainer", "trainer.api", env=env, probe=ready, after=after),
+            replace(
+                self._python("trainer-worker", "trainer.worker", env=env | worker, after=after),
+                stops_own_children=True,
+            ),
+            self._python("trainer-beat", "trainer.beat", env=env | beat, after=after),
+        ]
+
+    def _mlflow(self) -> Process:
+        port = self.settings.ports["mlflow"]
+        folder = self.state.folder("mlflow")
+        server = self._python(
+            "mlflow",
+            "mlflow",
+            *("server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            *("--uvicorn-opts", "--no-access-log"),  # the predictors ask every few seconds
+            *("--backend-store-uri", self.state.sqlite_url("mlflow")),
+            *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
+            *("--allowed-hosts", f"127.0.0.1,127.0.0.1:{port},localhost,localhost:{port}"),
+            env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            # A call that reads the database: the server listens before its tables are there.
+            probe=http_ok(
+                self.client, f"{self.settings.url('mlflow')}/api/2.0/mlflow/registered-models/search?max_results=1"
+            ),
+        )
+        return replace(server, stops_last=True)
+
+    def _redis(self) -> Process:
+        conf = write_redis_conf(self.settings, self.state, password=self._redis_password)
+        return Process(
+            name="redis",
+            command=(str(self.redis), str(conf)),
+            env=self.environment,
+            cwd=conf.parent,
+            probe=redis_answers(self.settings.ports["redis"], self._redis_password),
+            stops_last=True,
+        )
+
+    @property
+    def _redis_password(self) -> str:
+        return self.state.secret("redis-password")
+
+    def _python(
+        self,
+        name: str,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str],
+        probe: Probe = alive,
+        after: tuple[str, ...] = (),
+    ) -> Process:
+        return Process(
+            name=name,
+            command=(sys.executable, "-m", module, *arguments),
+            env={**self.environment, **env},
+            cwd=self.state.root,
+            probe=probe,
+            after=after,
+        )
+
+
+def _nginx_directives(nginx: Nginx) -> str:
+    directives = ["daemon off;"]
+    if nginx.njs_module:
+        directives.append(f"load_module {nginx.njs_module};")
+    if os.geteuid() == 0:
+        # Else its workers would become `nobody`, who cannot write to the state folder.
+        user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+        directives.append(f"user {user} {group};")
+    return " ".join(directives)
