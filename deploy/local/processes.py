@@ -75,10 +75,7 @@ class Stack:
         prefix = write_nginx_prefix(self.settings, self.state)
         return Process(
             name="gateway",
-            command=(
-                *(str(self.nginx.path), "-p", f"{prefix}/", "-c", f"{prefix}/nginx.conf"),
-                *("-e", "stderr", "-g", _nginx_directives(self.nginx)),
-            ),
+            command=nginx_command(self.nginx, prefix),
             env=self.environment,
             cwd=prefix,
             # Any answer will do, and a 404 is made without asking a service that is still starting.
@@ -178,7 +175,13 @@ class Stack:
         )
 
 
-def _nginx_directives(nginx: Nginx) -> str:
+def nginx_command(nginx: Nginx, prefix: Path) -> tuple[str, ...]:
+    """Runs nginx in the foreground, in a folder that holds its configuration and everything it writes."""
+    where = ("-p", f"{prefix}/", "-c", f"{prefix}/nginx.conf")
+    return (str(nginx.path), *where, "-e", "stderr", "-g", _directives(nginx))
+
+
+def _directives(nginx: Nginx) -> str:
     directives = ["daemon off;"]
     if nginx.njs_module:
         directives.append(f"load_module {nginx.njs_module};")
