@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import signal
 import sys
+from functools import partial
 
 import httpx
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from deploy.local.guardian import Guardian
 from deploy.local.output import Output
 from deploy.local.ports import require_free
 from deploy.local.processes import Stack
+from deploy.local.running import run_until_stopped
 from deploy.local.settings import Settings
 from deploy.local.state import State
 from deploy.local.supervisor import Supervisor
@@ -48,36 +49,14 @@ async def _serve(settings: Settings, state: State) -> None:
         supervisor = Supervisor(processes, guardian=guardian, output=output, grace_seconds=_GRACE_SECONDS)
         output.say(f"starting {', '.join(supervisor.waiting_for)}; everything they keep is in {settings.state_dir}")
         try:
-            await _run_until_stopped(supervisor, settings, client, output)
+            await run_until_stopped(
+                supervisor,
+                once_ready=partial(announce_predictions, settings, client=client, output=output),
+                output=output,
+            )
         finally:
             guardian.close()
         output.say("everything has stopped")
-
-
-async def _run_until_stopped(
-    supervisor: Supervisor, settings: Settings, client: httpx.AsyncClient, output: Output
-) -> None:
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            supervisor.kill()
-        else:
-            output.say("stopping everything; once more to kill it")
-            stop.set()
-
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(signum, on_signal)
-
-    async def announce() -> None:
-        await supervisor.all_ready()
-        await announce_predictions(settings, client=client, output=output)
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(supervisor.run()), group.create_task(announce())]
-        await stop.wait()
-        for task in tasks:
-            task.cancel()
 
 
 def _shows_colour() -> bool:

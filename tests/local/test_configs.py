@@ -1,0 +1,42 @@
+"""The configuration of nginx and Redis."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.configs import fill_in, write_nginx_prefix, write_redis_conf
+from deploy.local.settings import Settings
+from deploy.local.state import State
+
+
+def test_only_uppercase_names_in_braces_are_filled_in() -> None:
+    filled = fill_in("listen ${PORT}; return $host ${status} $PORT;", {"PORT": "1"})
+
+    assert filled == "listen 1; return $host ${status} $PORT;"
+
+
+def test_a_name_without_a_value_is_an_error() -> None:
+    with pytest.raises(KeyError, match="PORT"):
+        fill_in("${PORT}", {})
+
+
+def test_the_gateway_knows_where_every_service_is(tmp_path: Path) -> None:
+    state = State.claim(tmp_path)
+
+    prefix = write_nginx_prefix(Settings(gateway_port=9000), state)
+    state.release()
+
+    conf = (prefix / "nginx.conf").read_text()
+    for address in ("listen 127.0.0.1:9000", "server 127.0.0.1:9001", "server 127.0.0.1:9002", "server 127.0.0.1:9003"):
+        assert address in conf
+    assert (prefix / "health.js").exists()
+
+
+def test_the_broker_loses_nothing_and_asks_for_a_password(tmp_path: Path) -> None:
+    state = State.claim(tmp_path)
+
+    conf = write_redis_conf(Settings(gateway_port=9000), state, password="secret").read_text()
+    state.release()
+
+    for line in ("port 9005", "bind 127.0.0.1", "requirepass secret", "appendonly yes", "maxmemory-policy noeviction"):
+        assert line in conf.splitlines()

@@ -1,0 +1,20 @@
+"""What children inherit."""
+
+from deploy.local.environment import clean_environment
+
+
+def test_children_get_what_they_need_and_nothing_by_surprise() -> None:
+    inherited = {"PATH": "/bin", "HOME": "/me", "PYTHONPATH": "/elsewhere", "HTTP_PROXY": "http://proxy", "PORT": "1"}
+
+    environment = clean_environment(inherited)
+
+    assert environment == {
+        "PATH": "/bin",
+        "HOME": "/me",
+        "PYTHONUNBUFFERED": "1",
+        "MLPLATFORM_LOG_FORMAT": "console",
+    }
+
+
+def test_the_platforms_own_settings_pass() -> None:
+    assert clean_environment({"MLPLATFORM_LOG_LEVEL": "debug"})["MLPLATFORM_LOG_LEVEL"] == "debug"
