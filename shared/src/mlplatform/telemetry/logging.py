@@ -19,6 +19,7 @@ def configure_logging(service: str, log_format: LogFormat, level: str = "INFO") 
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _drop_colour_twin,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
@@ -42,6 +43,13 @@ def configure_logging(service: str, log_format: LogFormat, level: str = "INFO") 
     root.setLevel(level)
     for chatty in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _drop_colour_twin(
+    _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    event.pop("color_message", None)  # uvicorn says the same twice
+    return event
 
 
 def _renderers(service: str, log_format: LogFormat) -> list[structlog.types.Processor]:

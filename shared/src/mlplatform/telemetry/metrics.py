@@ -1,5 +1,7 @@
 """The metrics of a process, on a registry that is passed in and exposed by its `/metrics`."""
 
+from collections.abc import Callable, Iterable, Mapping
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     GC_COLLECTOR,
@@ -8,9 +10,13 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -20,6 +26,7 @@ SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 def process_registry() -> CollectorRegistry:
     """A registry with what the process says of itself: memory, CPU, descriptors, collections."""
+    disable_created_metrics()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(PLATFORM_COLLECTOR)
@@ -30,6 +37,35 @@ def process_registry() -> CollectorRegistry:
 def render(registry: CollectorRegistry) -> bytes:
     """All metrics in Prometheus's text format."""
     return generate_latest(registry)
+
+
+class CountsCollector(Collector):
+    """Gauges that are counted when Prometheus asks, such as rows by state.
+
+    Args:
+        name: the metric's name.
+        documentation: its help text.
+        labels: the names of the labels.
+        read: gives the count of each tuple of label values.
+    """
+
+    def __init__(
+        self, name: str, documentation: str, labels: tuple[str, ...], read: Callable[[], Mapping[tuple[str, ...], int]]
+    ) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._labels = labels
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Named without reading, so that a collector can be registered before what it reads is there."""
+        return [GaugeMetricFamily(self._name, self._documentation, labels=self._labels)]
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily(self._name, self._documentation, labels=self._labels)
+        for values, count in self._read().items():
+            family.add_metric(values, count)
+        return [family]
 
 
 class HttpMetrics:

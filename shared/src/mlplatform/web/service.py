@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI
-from fastapi_swagger import patch_fastapi
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from starlette.responses import Response
 from starlette.types import Lifespan
@@ -33,15 +33,7 @@ def create_service(
         lifespan: opens what the service needs and closes it in reverse.
         statuses: the HTTP status of each error that only this service raises.
     """
-    app = FastAPI(
-        title=title,
-        description=description,
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
-    )
-    patch_fastapi(app, redirect_from_root_to_docs=False, title=title)
+    app = FastAPIOffline(title=title, description=description, lifespan=lifespan, redoc_url=None)
     problem.install(app, statuses or {})
     app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics))
     app.add_middleware(RequestIdMiddleware)

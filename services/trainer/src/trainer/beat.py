@@ -1,0 +1,17 @@
+"""The composition root of the beat: it keeps time and publishes. Exactly one runs."""
+
+from mlplatform.settings import load_settings
+from mlplatform.telemetry.logging import configure_logging
+from trainer.settings import TrainerSettings
+from trainer.tasks import create_celery
+
+
+def main() -> None:
+    """Publish what is due, until told to stop."""
+    settings = load_settings(TrainerSettings)
+    configure_logging("trainer-beat", settings.log_format, settings.log_level)
+    create_celery(settings).Beat(quiet=True).run()
+
+
+if __name__ == "__main__":
+    main()

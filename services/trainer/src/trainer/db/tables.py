@@ -1,0 +1,27 @@
+"""The tables, as the newest migration leaves them."""
+
+from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, String, Table, Text, text
+
+metadata = MetaData()
+
+ACTIVE = "state IN ('queued', 'running')"
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("model", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(64), nullable=False),
+    Column("percent", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("version", String(16)),
+    Column("run_id", String(64)),
+    Column("metrics", JSON),
+    Column("error", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Index("jobs_one_active_each", "model", unique=True, sqlite_where=text(ACTIVE), postgresql_where=text(ACTIVE)),
+)

@@ -1,0 +1,44 @@
+"""Every expected failure of the trainer, named for the fact.
+
+PlatformError
+├── DataInvalid          a dataset is not what it should be; file, row and column are named
+├── ExportFailed         ONNX cannot express the candidate
+├── ParityCheckFailed    the ONNX model does not answer as the scikit-learn pipeline
+├── JobNotFound          no job has that id
+├── TrainingInProgress   the model has an active job
+└── BrokerUnavailable    the job could not be handed to the worker
+"""
+
+from mlplatform.errors import PlatformError
+
+
+class DataInvalid(PlatformError):
+    """A dataset is not what it should be; file, row and column are named."""
+
+
+class ExportFailed(PlatformError):
+    """ONNX cannot express the candidate."""
+
+
+class ParityCheckFailed(PlatformError):
+    """The ONNX model does not answer as the scikit-learn pipeline; `report` says where."""
+
+    def __init__(self, message: str, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class JobNotFound(PlatformError):
+    """No job has that id."""
+
+
+class TrainingInProgress(PlatformError):
+    """The model has an active job, `job_id`."""
+
+    def __init__(self, message: str, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class BrokerUnavailable(PlatformError):
+    """The job could not be handed to the worker."""

@@ -1,0 +1,84 @@
+"""What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
+
+from typing import Protocol
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from trainer.errors import BrokerUnavailable
+from trainer.settings import TrainerSettings
+
+TRAIN = "trainer.train"
+TRAIN_MISSING = "trainer.train_missing"
+TRAIN_MISSING_SECONDS = 10.0
+
+_SOFT_LIMIT_SECONDS = 30 * 60
+_HARD_LIMIT_SECONDS = _SOFT_LIMIT_SECONDS + 60
+# A task still running at the visibility timeout would be delivered again, so every limit lies below it.
+_VISIBILITY_SECONDS = 2 * 60 * 60
+
+
+class Queue(Protocol):
+    """Where the API hands jobs over."""
+
+    def publish(self, job_id: str) -> None:
+        """Hand a job to the worker.
+
+        Raises:
+            BrokerUnavailable: it could not be handed over; nothing was.
+        """
+        ...
+
+
+class CeleryQueue:
+    """The broker, with seconds of patience."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, job_id: str) -> None:
+        try:
+            self._app.send_task(TRAIN, args=[job_id])
+        except OperationalError as error:
+            raise BrokerUnavailable("the broker is away; nothing was accepted") from error
+
+
+def create_celery(settings: TrainerSettings) -> Celery:
+    """The one configuration that the API, the worker and beat share: the shortest visibility timeout among
+    the users of a broker wins, so all must say the same.
+    """
+    app = Celery("trainer", broker=settings.redis_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue="training",
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_soft_time_limit=_SOFT_LIMIT_SECONDS,
+        task_time_limit=_HARD_LIMIT_SECONDS,
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
+        worker_prefetch_multiplier=1,
+        worker_concurrency=1,
+        worker_hijack_root_logger=False,
+        worker_soft_shutdown_timeout=5.0,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_pool_acquire_timeout=5.0,
+        broker_transport_options={
+            "visibility_timeout": _VISIBILITY_SECONDS,
+            "socket_timeout": 5.0,
+            "socket_connect_timeout": 2.0,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        beat_schedule_filename=str(settings.beat_schedule),
+        beat_schedule={
+            "train what has no champion": {
+                "task": TRAIN_MISSING,
+                "schedule": TRAIN_MISSING_SECONDS,
+                "options": {"expires": TRAIN_MISSING_SECONDS},
+            }
+        },
+    )
+    return app

@@ -1,0 +1,40 @@
+"""The composition root of the worker: one process that trains, one job at a time.
+
+Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the broker on SIGTERM
+(Celery's soft shutdown) instead of running it to its end.
+"""
+
+from mlplatform.settings import load_settings
+from mlplatform.telemetry.logging import configure_logging
+from trainer.settings import TrainerSettings
+from trainer.tasks import TRAIN, TRAIN_MISSING, CeleryQueue, create_celery
+
+
+def main() -> None:
+    """Work until told to stop."""
+    settings = load_settings(TrainerSettings)
+    configure_logging("trainer-worker", settings.log_format, settings.log_level)
+    app = create_celery(settings)
+
+    # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
+    # parent stays small without scikit-learn and MLflow.
+
+    @app.task(name=TRAIN)  # type: ignore[untyped-decorator] # Celery ships no types
+    def train(job_id: str) -> None:
+        from trainer import execution  # noqa: PLC0415
+        from trainer.composition import open_jobs, open_training  # noqa: PLC0415
+
+        execution.run_job(job_id, open_jobs(settings), open_training(settings))
+
+    @app.task(name=TRAIN_MISSING)  # type: ignore[untyped-decorator] # Celery ships no types
+    def train_missing() -> None:
+        from trainer import execution  # noqa: PLC0415
+        from trainer.composition import open_jobs, open_training  # noqa: PLC0415
+
+        execution.train_missing(open_jobs(settings), open_training(settings), CeleryQueue(app))
+
+    app.worker_main(["worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from mlplatform.errors import ChecksumMismatch
+from mlplatform.registry import ArtifactCache
+
+
+def test_a_stored_version_comes_back(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path / "cache")
+    cache.put("3", b"manifest", b"model")
+    assert ArtifactCache(tmp_path / "cache").get("3") == (b"manifest", b"model")
+
+
+def test_an_unknown_version_is_absent(tmp_path: Path) -> None:
+    assert ArtifactCache(tmp_path).get("3") is None
+
+
+def test_a_version_is_replaced_whole(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.put("3", b"old", b"old")
+    cache.put("3", b"new", b"new")
+    assert cache.get("3") == (b"new", b"new")
+
+
+def test_a_changed_manifest_is_noticed(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.put("3", b"manifest", b"model")
+    (tmp_path / "3" / "manifest.json").write_bytes(b"Manifest")
+    with pytest.raises(ChecksumMismatch):
+        cache.get("3")
+
+
+def test_nothing_is_left_of_a_staging_folder(tmp_path: Path) -> None:
+    ArtifactCache(tmp_path).put("3", b"manifest", b"model")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["3"]
+
+
+def test_the_champion_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    assert ArtifactCache(tmp_path).champion() is None
+    ArtifactCache(tmp_path).remember_champion("7")
+    assert ArtifactCache(tmp_path).champion() == "7"

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+from shared.tests.conftest import Publish
+
+from mlplatform.errors import ChecksumMismatch, RegistryUnavailable
+from mlplatform.registry import ArtifactCache, Fetcher
+from mlplatform.testing import InMemoryRegistry
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def fetcher(registry: InMemoryRegistry, tmp_path: Path) -> Fetcher:
+    return Fetcher("CaliforniaHousingBestModel", registry, ArtifactCache(tmp_path))
+
+
+async def test_a_version_fetched_once_needs_the_registry_no_more(
+    fetcher: Fetcher, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("1")
+    first = await fetcher.fetch("1")
+    registry.is_up = False
+    assert await fetcher.fetch("1") == first
+
+
+async def test_without_the_registry_an_unknown_version_is_an_outage(
+    fetcher: Fetcher, registry: InMemoryRegistry
+) -> None:
+    registry.is_up = False
+    with pytest.raises(RegistryUnavailable):
+        await fetcher.fetch("1")
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "manifest.json"])
+async def test_one_flipped_bit_is_refused_and_not_cached(
+    fetcher: Fetcher, registry: InMemoryRegistry, publish: Publish, file: str
+) -> None:
+    publish("1")
+    data = bytearray(registry.files["1", file])
+    data[len(data) // 2] ^= 1
+    registry.files["1", file] = bytes(data)
+    with pytest.raises(ChecksumMismatch):
+        await fetcher.fetch("1")
+    assert fetcher.cached("1") is None
+
+
+async def test_a_version_without_a_checksum_is_refused(
+    fetcher: Fetcher, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("1")
+    registry.version_tags["1"] = {}
+    with pytest.raises(ChecksumMismatch, match="manifest_sha256"):
+        await fetcher.fetch("1")
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "manifest.json", "manifest.sha256"])
+async def test_a_corrupt_file_in_the_cache_is_fetched_again(
+    fetcher: Fetcher, publish: Publish, tmp_path: Path, file: str
+) -> None:
+    publish("1")
+    first = await fetcher.fetch("1")
+    (tmp_path / "1" / file).write_bytes(b"corrupt")
+    assert fetcher.cached("1") is None
+    assert await fetcher.fetch("1") == first
