@@ -105,4 +105,5 @@ class Supervisor:
         self._ready[process.name].set()
         seconds = time.monotonic() - self._started_at[process.name]
         waiting = f"; waiting for {', '.join(self.waiting_for)}" if self.waiting_for else ""
-        self._output.say(f"{process.name} is ready after {seconds:.1f} s{waiting}")
+        state = "done" if process.once else "ready"
+        self._output.say(f"{process.name} is {state} after {seconds:.1f} s{waiting}")

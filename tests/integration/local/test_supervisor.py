@@ -101,7 +101,7 @@ def test_a_process_starts_only_once_those_before_it_are_done(bench: Bench) -> No
 
     said = bench.run(second, first, until=lambda said: "started" in said)
 
-    assert said.index("migrated") < said.index("first is ready") < said.index("started")
+    assert said.index("migrated") < said.index("first is done") < said.index("started")
     assert "starting it again" not in said
 
 
@@ -114,7 +114,7 @@ tried.touch()
 sys.exit(status)
 """
 
-    said = bench.run(replace(bench.process("step", code), once=True), until=lambda said: "step is ready" in said)
+    said = bench.run(replace(bench.process("step", code), once=True), until=lambda said: "step is done" in said)
 
     assert "step exited with status 1" in said
 
