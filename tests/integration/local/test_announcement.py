@@ -7,10 +7,10 @@ from io import StringIO
 
 import httpx
 import pytest
+
 from deploy.local.announcement import announce_predictions
 from deploy.local.output import Output
 from deploy.local.settings import Settings
-
 from tests.helpers.ports import first_of_free_ports
 from tests.helpers.stub_service import StubService
 
