@@ -1,0 +1,169 @@
+"""One training: raw data in, a verified and registered version out."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
+
+from mlplatform.errors import ArtifactRejected
+from mlplatform.runtime.session import OnnxModel
+from trainer.datasets import Split, load, process
+from trainer.errors import ExportFailed, ParityCheckFailed
+from trainer.evaluation import CrossValidation, cross_validate, features_and_target, holdout_metrics
+from trainer.export import to_onnx
+from trainer.parity import ParityReport, check
+from trainer.recipes.base import Recipe
+from trainer.release import make_manifest, origin_tags
+from trainer.tracker import Release, Tracker
+
+Progress = Callable[[str, int], None]
+"""Called with the stage that begins and the percent that is done."""
+
+_EXAMPLE_ROWS = 5
+_VALIDATION_BEGINS, _VALIDATION_ENDS = 5, 75
+_REFUSED_TAG = "refused"
+
+
+@dataclass(frozen=True)
+class TrainedVersion:
+    """A registered version that no alias points at yet."""
+
+    registered_model: str
+    version: str
+    run_id: str
+    candidate: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    name: str
+    run_id: str
+    validation: CrossValidation
+
+
+@dataclass(frozen=True)
+class _Winner:
+    candidate: _Candidate
+    estimator: BaseEstimator
+    onnx: bytes
+    parity: ParityReport
+    metrics: dict[str, float]
+
+
+def train(
+    recipe: Recipe, *, data_dir: Path, processed_dir: Path, tracker: Tracker, progress: Progress, reason: str
+) -> TrainedVersion:
+    """Train every candidate of a recipe and register the best one that ONNX answers alike.
+
+    Raises:
+        DataInvalid: the raw data is broken; nothing was trained.
+        ExportFailed, ParityCheckFailed: no candidate could be exported faithfully; the last one's reason.
+        RegistryUnavailable: the tracker does not answer.
+    """
+    contract = recipe.contract
+    progress("load", 0)
+    dataset = load(contract, recipe.source, data_dir)
+    progress("split", 2)
+    parts = process(contract, dataset, processed_dir)
+    origin = origin_tags(data_sha256=dataset.sha256, reason=reason)
+    # One thread: OpenMP's threads spin, and where cores are shared that takes a hundred times as long.
+    with threadpool_limits(limits=1), _run(tracker, contract.model, "training", tags=origin) as run_id:
+        candidates = _validate_all(recipe, parts, tracker, run_id, progress)
+        winner = _best_faithful(recipe, candidates, parts, tracker, progress)
+        tracker.log_metrics(run_id, winner.metrics)
+        tracker.set_tags(run_id, {"candidate": winner.candidate.name})
+        progress("register", 95)
+        version = tracker.register(_release(recipe, winner, parts, run_id, origin))
+    progress("registered", 100)
+    return TrainedVersion(contract.registered_model, version, run_id, winner.candidate.name, winner.metrics)
+
+
+def _validate_all(recipe: Recipe, parts: Split, tracker: Tracker, run_id: str, progress: Progress) -> list[_Candidate]:
+    """Cross-validate every candidate, each in a run of its own; best first."""
+    candidates = []
+    share = (_VALIDATION_ENDS - _VALIDATION_BEGINS) / len(recipe.candidates)
+    for index, (name, make) in enumerate(recipe.candidates.items()):
+        progress(f"cross-validate {name}", round(_VALIDATION_BEGINS + index * share))
+        with _run(tracker, recipe.contract.model, name, tags={"candidate": name}, parent=run_id) as nested:
+            estimator = make()
+            tracker.log_params(nested, _params(estimator))
+            validation = cross_validate(recipe, estimator, parts.train)
+            tracker.log_series(nested, f"cv_{recipe.metric.name}", validation.folds)
+            tracker.log_metrics(nested, validation.as_metrics())
+        candidates.append(_Candidate(name, nested, validation))
+    return sorted(candidates, key=lambda candidate: recipe.metric.rank(candidate.validation.mean))
+
+
+def _best_faithful(
+    recipe: Recipe, candidates: list[_Candidate], parts: Split, tracker: Tracker, progress: Progress
+) -> _Winner:
+    refusal: ExportFailed | ParityCheckFailed | None = None
+    for candidate in candidates:
+        try:
+            return _verify(recipe, candidate, parts, tracker, progress)
+        except (ExportFailed, ParityCheckFailed) as error:
+            tracker.set_tags(candidate.run_id, {_REFUSED_TAG: f"{type(error).__name__}: {error}"})
+            refusal = error
+    raise refusal or ExportFailed(f"the recipe of {recipe.contract.model!r} has no candidates")
+
+
+def _verify(recipe: Recipe, candidate: _Candidate, parts: Split, tracker: Tracker, progress: Progress) -> _Winner:
+    """Fit on all training rows, measure on the hold-out, export, and compare."""
+    contract = recipe.contract
+    progress(f"refit {candidate.name}", 75)
+    estimator = recipe.candidates[candidate.name]()
+    estimator.fit(*features_and_target(contract, parts.train))
+    scores = holdout_metrics(contract, estimator, parts.holdout)
+    tracker.log_metrics(candidate.run_id, scores)
+    progress(f"export {candidate.name}", 80)
+    onnx = to_onnx(contract, estimator)
+    try:
+        model = OnnxModel(contract, onnx)
+    except ArtifactRejected as error:
+        raise ExportFailed(f"the runtime refuses the exported file: {error}") from error
+    progress(f"check parity of {candidate.name}", 85)
+    report = check(contract, estimator, model.run, train=parts.train, holdout=parts.holdout)
+    return _Winner(candidate, estimator, onnx, report, {**candidate.validation.as_metrics(), **scores})
+
+
+def _release(recipe: Recipe, winner: _Winner, parts: Split, run_id: str, origin: Mapping[str, str]) -> Release:
+    contract, validation = recipe.contract, winner.candidate.validation
+    examples, _ = features_and_target(contract, parts.holdout.head(_EXAMPLE_ROWS))
+    return Release(
+        contract=contract,
+        run_id=run_id,
+        estimator=winner.estimator,
+        onnx=winner.onnx,
+        manifest=make_manifest(contract, winner.estimator, winner.onnx, train=parts.train, holdout=parts.holdout),
+        example=examples,
+        tags={**origin, "candidate": winner.candidate.name, "parity": json.dumps(winner.parity.as_json())},
+        description=(
+            f"{winner.candidate.name}, the best of {len(recipe.candidates)} candidates: "
+            f"{validation.metric.name} {validation.mean:.4f} ± {validation.std:.4f} in {recipe.folds} folds, "
+            f"{winner.metrics[f'holdout_{validation.metric.name}']:.4f} on the hold-out."
+        ),
+    )
+
+
+def _params(estimator: BaseEstimator) -> Mapping[str, str]:
+    """The settings that say something: plain values, not the steps that hold them."""
+    plain = (str, int, float, bool, type(None))
+    return {name: str(value) for name, value in estimator.get_params().items() if isinstance(value, plain)}
+
+
+@contextmanager
+def _run(
+    tracker: Tracker, experiment: str, name: str, *, tags: Mapping[str, str], parent: str | None = None
+) -> Iterator[str]:
+    run_id = tracker.start_run(experiment, name, tags=tags, parent=parent)
+    try:
+        yield run_id
+    except BaseException:
+        tracker.end_run(run_id, succeeded=False)
+        raise
+    tracker.end_run(run_id, succeeded=True)

@@ -1,0 +1,54 @@
+"""What a recipe is: everything that makes a model's training its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sklearn.base import BaseEstimator
+
+from mlplatform.contracts import Contract
+from trainer.datasets import Source
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What ranks the candidates.
+
+    Args:
+        name: as in `cv_<name>_mean` and `holdout_<name>`.
+        scoring: scikit-learn's name of the scorer.
+        sign: -1 where the scorer negates an error, so that `sign * score` is the metric itself.
+    """
+
+    name: str
+    scoring: str
+    sign: Literal[-1, 1]
+
+    def rank(self, value: float) -> float:
+        """A key under which better values come first."""
+        return -self.sign * value
+
+
+RMSE = Metric(name="rmse", scoring="neg_root_mean_squared_error", sign=-1)
+ACCURACY = Metric(name="accuracy", scoring="accuracy", sign=1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Args:
+        contract: what the model promises.
+        source: the raw data.
+        candidates: for each name a function that makes the unfitted estimator, seeded.
+        metric: what ranks them.
+        folds: of the cross-validation.
+        seed: of the shuffling into folds.
+    """
+
+    contract: Contract
+    source: Source
+    candidates: Mapping[str, Callable[[], BaseEstimator]]
+    metric: Metric
+    folds: int = 5
+    seed: int = 42

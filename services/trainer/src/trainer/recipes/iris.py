@@ -1,0 +1,51 @@
+"""How the Iris model is trained."""
+
+import numpy as np
+from skl2onnx.sklapi import CastTransformer
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from mlplatform.contracts import IRIS
+from trainer.datasets import Source
+from trainer.recipes.base import ACCURACY, Recipe
+
+_SEED = 42
+
+
+def _logistic_regression() -> BaseEstimator:
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000, random_state=_SEED))
+
+
+def _support_vectors() -> BaseEstimator:
+    # An SVM has no probabilities of its own; one sigmoid for each class, fitted on out-of-fold scores, gives them.
+    calibrated = CalibratedClassifierCV(SVC(random_state=_SEED), ensemble=False)
+    return make_pipeline(StandardScaler(), calibrated)
+
+
+def _random_forest() -> BaseEstimator:
+    # scikit-learn's forests see float32; the cast says so to ONNX, too.
+    forest = RandomForestClassifier(n_estimators=100, min_samples_leaf=2, random_state=_SEED)
+    return make_pipeline(CastTransformer(dtype=np.float32), forest)
+
+
+def _nearest_neighbours() -> BaseEstimator:
+    return make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=9))
+
+
+IRIS_RECIPE = Recipe(
+    contract=IRIS,
+    source=Source(file="iris_raw.csv", repeated_rows=1),
+    candidates={
+        "logistic_regression": _logistic_regression,
+        "support_vectors": _support_vectors,
+        "random_forest": _random_forest,
+        "nearest_neighbours": _nearest_neighbours,
+    },
+    metric=ACCURACY,
+)

@@ -1,0 +1,169 @@
+"""MLflow as the trainer's tracker and registry; only this module imports it."""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version as library_version
+from pathlib import Path
+
+# MLflow's own defaults would let one call to a dead server last for many minutes. A value of the operator's wins.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import mlflow.sklearn
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, infer_signature
+from skops.io import dumps, get_untrusted_types
+
+from mlplatform.contracts import Contract
+from mlplatform.errors import RegistryUnavailable
+from mlplatform.registry.manifest import CHAMPION, MANIFEST_FILE, MANIFEST_TAG, MODEL_FILE, MODEL_TAG
+from trainer.tracker import Release
+
+_ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
+_DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
+_PARENT_TAG = "mlflow.parentRunId"
+_LOADING_NEEDS = ("scikit-learn", "skl2onnx", "skops", "numpy", "pandas")
+
+
+class MlflowTracker:
+    """A `Tracker` on an MLflow server.
+
+    Args:
+        url: of the server, such as `http://mlflow:5000`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.client = MlflowClient(tracking_uri=url, registry_uri=url)
+
+    def start_run(self, experiment: str, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
+        nesting = {_PARENT_TAG: parent} if parent else {}
+        with _answering():
+            run = self.client.create_run(self._experiment_id(experiment), tags={**tags, **nesting}, run_name=name)
+        return str(run.info.run_id)
+
+    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
+        with _answering():
+            self.client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        self._log(run_id, [(name, value, 0) for name, value in metrics.items()])
+
+    def log_series(self, run_id: str, name: str, values: Sequence[float]) -> None:
+        self._log(run_id, [(name, value, step) for step, value in enumerate(values)])
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        with _answering():
+            self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+
+    def end_run(self, run_id: str, *, succeeded: bool) -> None:
+        with _answering():
+            self.client.set_terminated(run_id, status="FINISHED" if succeeded else "FAILED")
+
+    def register(self, release: Release) -> str:
+        name = release.contract.registered_model
+        with _answering(), tempfile.TemporaryDirectory() as folder:
+            experiment = self._experiment_id(release.contract.model)
+            model = self.client.create_logged_model(
+                experiment, name=release.contract.model, source_run_id=release.run_id, model_type="sklearn"
+            )
+            files = Path(folder) / "model"
+            manifest_sha256 = _write(release, Model(run_id=release.run_id, model_id=model.model_id), files)
+            self.client.log_model_artifacts(model.model_id, str(files))
+            self.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+            self._ensure_registered_model(name)
+            version = self.client.create_model_version(
+                name,
+                # The resolved address, not `runs:/...`: predictors fetch the files without an MLflow client.
+                source=model.artifact_location,
+                run_id=release.run_id,
+                model_id=model.model_id,
+                tags={
+                    **release.tags,
+                    MODEL_TAG: release.manifest.onnx_sha256,
+                    MANIFEST_TAG: manifest_sha256,
+                },
+                description=release.description,
+                await_creation_for=30,
+            )
+        return str(version.version)
+
+    def champion(self, contract: Contract) -> str | None:
+        """The version that serves, if any.
+
+        Raises:
+            RegistryUnavailable: the server does not answer.
+        """
+        with _answering():
+            try:
+                model = self.client.get_registered_model(contract.registered_model)
+            except MlflowException as error:
+                if error.error_code == _DOES_NOT_EXIST:
+                    return None
+                raise
+        version = model.aliases.get(CHAMPION)
+        return None if version is None else str(version)
+
+    def _log(self, run_id: str, values: Sequence[tuple[str, float, int]]) -> None:
+        now = int(time.time() * 1000)
+        with _answering():
+            self.client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value, step in values])
+
+    def _experiment_id(self, name: str) -> str:
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            with _unless_it_exists():
+                self.client.create_experiment(name)
+            experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            raise RegistryUnavailable(f"experiment {name!r} was deleted")
+        return str(experiment.experiment_id)
+
+    def _ensure_registered_model(self, name: str) -> None:
+        with _unless_it_exists():
+            self.client.create_registered_model(name)
+
+
+def _write(release: Release, model: Model, files: Path) -> str:
+    """All files of a version into a folder; returns the sha256 of the manifest."""
+    # skops, not pickle: whoever loads it runs only the types that this file names.
+    untrusted = get_untrusted_types(data=dumps(release.estimator))
+    mlflow.sklearn.save_model(
+        release.estimator,
+        str(files),
+        mlflow_model=model,
+        signature=infer_signature(release.example, release.estimator.predict(release.example)),
+        input_example=release.example,
+        serialization_format=mlflow.sklearn.SERIALIZATION_FORMAT_SKOPS,
+        skops_trusted_types=untrusted,
+        # Given, because MLflow would find them out by loading the model in a process of its own.
+        pip_requirements=[f"{name}=={library_version(name)}" for name in _LOADING_NEEDS],
+    )
+    manifest = release.manifest.model_dump_json(indent=2).encode()
+    (files / MODEL_FILE).write_bytes(release.onnx)
+    (files / MANIFEST_FILE).write_bytes(manifest)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        raise RegistryUnavailable(f"MLflow did not answer as agreed: {error}") from error
+
+
+@contextmanager
+def _unless_it_exists() -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != _ALREADY_EXISTS:
+            raise
