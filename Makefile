@@ -11,7 +11,7 @@ MANIFESTS := $(PACKAGES:%=%/pyproject.toml) services/mlflow/requirements.in
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" --no-emit-package mlplatform
 
-.PHONY: help install run test test-unit lint fmt lock clean
+.PHONY: help install run test test-unit lint fmt lock compile-locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,9 @@ fmt: install ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only
 	@$(BIN)/ruff format --quiet
 
-lock: install ## compile constraints.lock and each package's requirements.lock
+lock: install compile-locks ## compile constraints.lock and each package's requirements.lock
+
+compile-locks:
 	@$(COMPILE) $(UPGRADE) $(MANIFESTS) --group dev --group local --output-file constraints.lock
 	@for package in $(PACKAGES); do \
 		$(COMPILE) --constraints constraints.lock $$package/pyproject.toml --output-file $$package/requirements.lock; done

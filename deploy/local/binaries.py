@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.local.errors import CannotStart
 
-NGINX_AT_LEAST = (1, 27, 3)  # names in upstreams are resolved again while it runs
+NGINX_AT_LEAST = (1, 30, 4)  # older ones have known holes
 REDIS_AT_LEAST = (8, 2)  # streams acknowledge and delete in one step
 
 _NJS_MODULE = "ngx_http_js_module.so"

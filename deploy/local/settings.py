@@ -36,8 +36,8 @@ class Settings(BaseSettings):
     trainer_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     mlflow_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     redis_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
-    local_state: Path = Path(".local")
-    """Where everything that outlives the run is kept; relative to the project. Two stacks need two."""
+    local_state: Path | None = None
+    """Where everything that outlives the run is kept; relative to the project. By default `.local/GATEWAY_PORT`."""
     processed_dir: Path = Path("data/processed")
     """Where the trainer leaves its splits; relative to the project."""
 
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
 
     @property
     def state_dir(self) -> Path:
-        return ROOT / self.local_state
+        return ROOT / (self.local_state or Path(".local") / str(self.gateway_port))
 
     @property
     def gateway_listen(self) -> str:

@@ -31,7 +31,7 @@ def test_an_nginx_with_njs_built_in_will_do(says: Callable[[str], Path]) -> None
 def test_an_nginx_with_the_module_beside_it_will_do(says: Callable[[str], Path], tmp_path: Path) -> None:
     (tmp_path / "ngx_http_js_module.so").touch()
 
-    found = usable_nginx(says(f"nginx version: nginx/1.29.0 --modules-path={tmp_path}"))
+    found = usable_nginx(says(f"nginx version: nginx/1.31.0 --modules-path={tmp_path}"))
 
     assert found
     assert found.njs_module == tmp_path / "ngx_http_js_module.so"

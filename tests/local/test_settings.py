@@ -48,8 +48,9 @@ def test_a_gateway_too_high_for_the_others_is_refused() -> None:
         Settings(gateway_port=65533)
 
 
-def test_state_is_in_the_project_unless_an_absolute_path_says_otherwise(tmp_path: Path) -> None:
-    assert Settings().state_dir == ROOT / ".local"
+def test_each_stack_keeps_its_state_in_the_project_unless_told_otherwise(tmp_path: Path) -> None:
+    assert Settings().state_dir == ROOT / ".local/8080"
+    assert Settings(gateway_port=9080).state_dir == ROOT / ".local/9080"
     assert Settings(local_state=tmp_path).state_dir == tmp_path
 
 

@@ -1,6 +1,5 @@
 """What a worker does with a job, apart from how the job reaches it."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -9,13 +8,11 @@ from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import PlatformError
 from trainer.errors import TrainingInProgress
 from trainer.jobs import Job, JobStore
-from trainer.pipeline import TrainedVersion
+from trainer.pipeline import Progress, TrainedVersion
 from trainer.submission import submit
 from trainer.tasks import Queue
 
 FIRST_START = "first start: the registry has no champion"
-
-Progress = Callable[[str, int], None]
 
 _log = structlog.get_logger(__name__)
 

@@ -117,7 +117,7 @@ class JobStore:
             rows = connection.execute(select(jobs).order_by(jobs.c.id.desc()).limit(limit)).all()
         return [Job.model_validate(row) for row in rows]
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    def counts(self) -> dict[tuple[str, ...], int]:
         """The number of jobs by model and state."""
         query = select(jobs.c.model, jobs.c.state, func.count()).group_by(jobs.c.model, jobs.c.state)
         with self._engine.connect() as connection:

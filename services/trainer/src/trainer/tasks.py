@@ -61,6 +61,7 @@ def create_celery(settings: TrainerSettings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         worker_soft_shutdown_timeout=5.0,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,

@@ -22,16 +22,16 @@ def main() -> None:
     @app.task(name=TRAIN)  # type: ignore[untyped-decorator] # Celery ships no types
     def train(job_id: str) -> None:
         from trainer import execution  # noqa: PLC0415
-        from trainer.composition import open_jobs, open_training  # noqa: PLC0415
+        from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        execution.run_job(job_id, open_jobs(settings), open_training(settings))
+        execution.run_job(job_id, open_jobs(settings), RegisteredTraining(settings))
 
     @app.task(name=TRAIN_MISSING)  # type: ignore[untyped-decorator] # Celery ships no types
     def train_missing() -> None:
         from trainer import execution  # noqa: PLC0415
-        from trainer.composition import open_jobs, open_training  # noqa: PLC0415
+        from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        execution.train_missing(open_jobs(settings), open_training(settings), CeleryQueue(app))
+        execution.train_missing(open_jobs(settings), RegisteredTraining(settings), CeleryQueue(app))
 
     app.worker_main(["worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
 

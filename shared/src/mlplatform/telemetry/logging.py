@@ -8,6 +8,9 @@ import structlog
 
 LogFormat = Literal["json", "console"]
 
+# They tell of every request or task, which the gateway and the trainer tell better.
+_CHATTY = ("httpx", "httpcore", "uvicorn.access", "celery.app.trace", "celery.worker.request", "celery.worker.strategy")
+
 
 def configure_logging(service: str, log_format: LogFormat, level: str = "INFO") -> None:
     """Send the events of this process, those of libraries included, to standard output.
@@ -41,8 +44,17 @@ def configure_logging(service: str, log_format: LogFormat, level: str = "INFO") 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for chatty in ("httpx", "httpcore", "uvicorn.access"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _shorten(
+    _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """A person needs the time of day and the event, not the module's name."""
+    event.pop("logger", None)
+    event["timestamp"] = event["timestamp"][11:19]
+    return event
 
 
 def _drop_colour_twin(
@@ -54,7 +66,7 @@ def _drop_colour_twin(
 
 def _renderers(service: str, log_format: LogFormat) -> list[structlog.types.Processor]:
     if log_format == "console":
-        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())]
+        return [_shorten, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0)]
 
     def name_service(
         _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict

@@ -26,7 +26,7 @@ SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 def process_registry() -> CollectorRegistry:
     """A registry with what the process says of itself: memory, CPU, descriptors, collections."""
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call] # it lacks annotations
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(PLATFORM_COLLECTOR)

@@ -1,0 +1,94 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mlplatform.contracts import HOUSING, IRIS, Contract, contract_of
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.errors import ParityCheckFailed
+from trainer.execution import FIRST_START, Progress, run_job, train_missing
+from trainer.jobs import JobStore, State
+from trainer.pipeline import TrainedVersion
+from trainer.testing import InMemoryQueue
+
+
+@dataclass
+class InstantTraining:
+    """A `Training` that makes version 1, 2, ... at once, or fails with the given error."""
+
+    champions: dict[str, str] = field(default_factory=dict)
+    error: Exception | None = None
+    trained: int = 0
+
+    def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+        assert reason
+        progress("cross-validation", 50)
+        if self.error:
+            raise self.error
+        self.trained += 1
+        return TrainedVersion(
+            registered_model=contract_of(model).registered_model,
+            version=str(self.trained),
+            run_id="run",
+            candidate="ridge",
+            metrics={"holdout_rmse": 0.5},
+        )
+
+    def promote(self, trained: TrainedVersion) -> None:
+        self.champions[trained.registered_model] = trained.version
+
+    def champion(self, contract: Contract) -> str | None:
+        return self.champions.get(contract.registered_model)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> JobStore:
+    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
+    migrate(engine)
+    return JobStore(engine)
+
+
+def test_a_job_ends_with_its_version_promoted(jobs: JobStore) -> None:
+    training = InstantTraining()
+    job = jobs.create(HOUSING, "new data")
+    run_job(job.id, jobs, training)
+    done = jobs.get(job.id)
+    assert (done.state, done.version, done.metrics) == (State.PROMOTED, "1", {"holdout_rmse": 0.5})
+    assert training.champions == {HOUSING.registered_model: "1"}
+
+
+def test_a_second_delivery_of_an_ended_job_trains_nothing(jobs: JobStore) -> None:
+    training = InstantTraining()
+    job = jobs.create(HOUSING, "new data")
+    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training)
+    assert training.trained == 1
+
+
+def test_a_foreseen_failure_ends_the_job_with_its_reason_and_promotes_nothing(jobs: JobStore) -> None:
+    training = InstantTraining(error=ParityCheckFailed("row 3 differs"))
+    job = jobs.create(HOUSING, "new data")
+    run_job(job.id, jobs, training)
+    assert jobs.get(job.id).error == "ParityCheckFailed: row 3 differs"
+    assert training.champions == {}
+
+
+def test_a_bug_ends_the_job_and_is_not_hidden(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "new data")
+    with pytest.raises(ZeroDivisionError):
+        run_job(job.id, jobs, InstantTraining(error=ZeroDivisionError()))
+    assert jobs.get(job.id).state is State.FAILED
+
+
+def test_an_empty_registry_makes_a_job_for_every_model(jobs: JobStore) -> None:
+    queue = InMemoryQueue()
+    created = train_missing(jobs, InstantTraining(), queue)
+    assert [job.model for job in created] == ["housing", "iris"]
+    assert queue.published == [job.id for job in created]
+    assert {job.reason for job in created} == {FIRST_START}
+
+
+def test_models_with_a_champion_or_an_active_job_are_left_alone(jobs: JobStore) -> None:
+    jobs.create(IRIS, "new data")
+    assert train_missing(jobs, InstantTraining(champions={HOUSING.registered_model: "1"}), InMemoryQueue()) == []
