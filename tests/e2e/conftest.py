@@ -49,15 +49,15 @@ class Platform:
         except httpx.TransportError:
             return None
 
-    def serves(self) -> bool:
-        """Both models answer; a runner that ended has failed."""
+    def is_whole(self) -> bool:
+        """Every service is ready; a runner that ended has failed."""
         assert self.runner.poll() is None, f"the runner ended:\n{self.log.read_text()[-5_000:]}"
         health = self.health()
-        return health is not None and health.status_code == httpx.codes.OK
+        return health is not None and health.json()["status"] == "ok"
 
-    def wait_until_it_serves(self, within_seconds: float) -> None:
+    def wait_until_it_is_whole(self, within_seconds: float) -> None:
         try:
-            wait_until(self.serves, within_seconds=within_seconds, what="predictions of both models")
+            wait_until(self.is_whole, within_seconds=within_seconds, what="every service ready")
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.log.read_text()[-5_000:]}") from None
 
@@ -92,7 +92,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform that has just trained its first models."""
     platform = Platform(tmp_path_factory.mktemp("platform"), first_of_free_ports(len(Settings().ports)))
     try:
-        platform.wait_until_it_serves(_FIRST_START_SECONDS)
+        platform.wait_until_it_is_whole(_FIRST_START_SECONDS)
         yield platform
     finally:
         platform.end()

@@ -27,6 +27,6 @@ def test_a_stop_leaves_no_process_and_no_port_and_the_next_start_serves_the_same
     assert not ports & listening_ports()
 
     platform.start()
-    platform.wait_until_it_serves(_SECOND_START_SECONDS)
+    platform.wait_until_it_is_whole(_SECOND_START_SECONDS)
     after = client.post("/predict/housing", json=dict(HOUSING.example)).json()
     assert (after["version"], after["prediction"]) == (before["version"], before["prediction"])
