@@ -141,7 +141,8 @@ def _compare(
 ) -> None:
     mismatched = np.zeros(len(rows), dtype=bool)
     if expected[1] is None or answered[1] is None:
-        errors = np.abs(answered[0] - expected[0]) / np.maximum(1.0, np.abs(expected[0]))
+        with np.errstate(invalid="ignore"):  # an infinite answer is an error like any other
+            errors = np.abs(answered[0] - expected[0]) / np.maximum(1.0, np.abs(expected[0]))
     else:
         errors = np.abs(answered[1] - expected[1]).max(axis=1)
         likeliest = np.sort(expected[1], axis=1)

@@ -107,17 +107,19 @@ def _branches(nodes: list[tuple[int, float, int, int]], train: Rows) -> Iterator
         feature, threshold, left, right = nodes[index]
         if feature < 0:
             continue
-        row = np.clip(train[index % len(train)], _next_float32(lower), upper)
+        row = np.clip(train[index % len(train)], _within(lower, np.inf), _within(upper, -np.inf))
         yield row, feature, threshold
         below, above = upper.copy(), lower.copy()
         below[feature] = above[feature] = threshold
         pending += [(left, lower, below), (right, above, upper)]
 
 
-def _next_float32(values: Rows) -> Rows:
-    """A little above: still above once it is cast to float32."""
-    up = np.float32(np.inf)
-    return np.nextafter(np.nextafter(values.astype(np.float32), up), up).astype(np.float64)
+def _within(limits: Rows, inwards: float) -> Rows:
+    """A little inwards of each limit: still on that side of it once cast to float32."""
+    narrow = limits.astype(np.float32)
+    for _ in range(2):
+        narrow = np.where(np.isfinite(narrow), np.nextafter(narrow, np.float32(inwards)), narrow)
+    return narrow.astype(np.float64)
 
 
 def _bounds(contract: Contract) -> tuple[Rows, Rows]:

@@ -1,0 +1,115 @@
+"""The trainer against a real MLflow server."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import mlflow
+import numpy as np
+import pytest
+
+from mlplatform.contracts import HOUSING, IRIS
+from mlplatform.errors import RegistryUnavailable
+from mlplatform.registry.manifest import Manifest
+from mlplatform.runtime.session import OnnxModel
+from tests.helpers.ports import free_port
+from trainer.pipeline import TrainedVersion, train
+from trainer.promotion import promote
+from trainer.recipes import RECIPES, Recipe
+from trainer.tracking import MlflowTracker
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+def registered(recipe: Recipe, url: str, processed_dir: Path) -> TrainedVersion:
+    return train(
+        recipe,
+        data_dir=DATA,
+        processed_dir=processed_dir,
+        tracker=MlflowTracker(url),
+        progress=lambda _stage, _percent: None,
+        reason="an integration test",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> TrainedVersion:
+    return registered(RECIPES["iris"], mlflow_url, tmp_path_factory.mktemp("processed"))
+
+
+@pytest.fixture
+def api(mlflow_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{mlflow_url}/api/2.0") as client:
+        yield client
+
+
+def test_predictors_can_fetch_the_files_and_trust_them(trained: TrainedVersion, api: httpx.Client) -> None:
+    version = {"name": trained.registered_model, "version": trained.version}
+    found = api.get("/mlflow/model-versions/get", params=version).json()["model_version"]
+    tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+    uri = api.get("/mlflow/model-versions/get-download-uri", params=version).json()["artifact_uri"]
+    assert uri.startswith("mlflow-artifacts:/")
+    folder = "/mlflow-artifacts/artifacts/" + uri.removeprefix("mlflow-artifacts:/").lstrip("/")
+
+    content = api.get(f"{folder}/manifest.json").content
+    assert hashlib.sha256(content).hexdigest() == tags["manifest_sha256"]
+    manifest = Manifest.model_validate_json(content)
+    onnx = api.get(f"{folder}/model.onnx").content
+    assert hashlib.sha256(onnx).hexdigest() == manifest.onnx_sha256 == tags["onnx_sha256"]
+
+    answer = OnnxModel(IRIS, onnx).predict(np.array(manifest.golden.rows))
+    assert answer.predictions == manifest.golden.predictions
+    assert np.allclose(answer.probabilities, manifest.golden.probabilities, atol=manifest.golden.tolerance)
+    assert tags["candidate"] == trained.candidate
+    assert json.loads(tags["parity"])["passed"]
+    assert tags["library.scikit-learn"]
+    assert found["run_id"] == trained.run_id
+
+
+def test_mlflow_itself_can_load_the_version(
+    trained: TrainedVersion, mlflow_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+    model = mlflow.sklearn.load_model(f"models:/{trained.registered_model}/{trained.version}")
+    assert model.classes_.tolist() == list(IRIS.labels)
+
+
+def test_each_candidate_is_a_run_under_the_training(trained: TrainedVersion, mlflow_url: str) -> None:
+    client = MlflowTracker(mlflow_url).client
+    experiment = client.get_experiment_by_name("iris")
+    assert experiment is not None
+    nested = client.search_runs([experiment.experiment_id], f"tags.`mlflow.parentRunId` = '{trained.run_id}'")
+    assert {run.data.tags["candidate"] for run in nested} == set(RECIPES["iris"].candidates)
+    for run in nested:
+        assert run.info.status == "FINISHED"
+        assert run.data.params
+        assert len(client.get_metric_history(run.info.run_id, "cv_accuracy")) == 5
+    parent = client.get_run(trained.run_id)
+    assert parent.data.metrics == pytest.approx(trained.metrics)
+    assert parent.data.tags["reason"] == "an integration test"
+
+
+def test_a_version_serves_once_it_is_promoted(trained: TrainedVersion, mlflow_url: str) -> None:
+    tracker = MlflowTracker(mlflow_url)
+    promote(tracker.client, trained.registered_model, trained.version)
+    assert tracker.champion(IRIS) == trained.version
+
+
+def test_a_second_training_makes_a_second_version(trained: TrainedVersion, mlflow_url: str, tmp_path: Path) -> None:
+    recipe = RECIPES["iris"]
+    small = replace(recipe, candidates={"logistic_regression": recipe.candidates["logistic_regression"]})
+    assert int(registered(small, mlflow_url, tmp_path).version) == int(trained.version) + 1
+
+
+def test_a_model_that_was_never_registered_has_no_champion(mlflow_url: str) -> None:
+    unknown = replace(HOUSING, registered_model="NeverRegistered")
+    assert MlflowTracker(mlflow_url).champion(unknown) is None
+
+
+def test_a_server_that_is_down_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(RegistryUnavailable):
+        MlflowTracker(f"http://127.0.0.1:{free_port()}").champion(IRIS)
