@@ -28,7 +28,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with (
         log.open("ab") as file,
         httpx.Client(base_url=settings.gateway_url, trust_env=False) as client,
-        subprocess.Popen(nginx_command(find_nginx(), prefix), stdout=file, stderr=file) as nginx,  # noqa: S603 # our own
+        subprocess.Popen(nginx_command(find_nginx(), prefix), stdout=file, stderr=file) as nginx,  # our own
     ):
         try:
             wait_until(lambda: _answers(client), what=f"nginx: {log.read_text()}")

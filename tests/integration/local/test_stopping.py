@@ -44,7 +44,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     command = [sys.executable, "-m", "tests.helpers.small_stack", str(port), str(state)]
     with (
         log.open("w") as file,
-        subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, text=True) as runner,  # noqa: S603 # our own
+        subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file, text=True) as runner,  # our own
     ):
         stack = Running(runner, log, port, state)
         try:
