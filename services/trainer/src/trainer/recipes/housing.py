@@ -27,11 +27,11 @@ def _hist_gradient_boosting() -> BaseEstimator:
 
 
 def _tuned_hist_gradient_boosting() -> BaseEstimator:
-    # The best of a random search of some 200 settings, on a quarter of the training rows set aside and then by
-    # five folds, among those small enough to answer a row in microseconds.
+    # From a random search judged on training rows alone: first on a quarter of them set aside, then by five folds.
+    # 400 trees at a rate of 0.08 do no better in the folds and take half as long again to answer a row.
     return HistGradientBoostingRegressor(
-        learning_rate=0.08,
-        max_iter=400,
+        learning_rate=0.1,
+        max_iter=300,
         max_leaf_nodes=31,
         min_samples_leaf=30,
         l2_regularization=10.0,
