@@ -1,14 +1,23 @@
 """Small pieces of the true data."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from trainer.datasets import load
 from trainer.recipes import RECIPES
 
 RAW = Path(__file__).parents[3] / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the pipeline does it: OpenMP's threads spin, which makes tests slow wherever cores are shared."""
+    with threadpool_limits(limits=1):
+        yield
 
 
 @pytest.fixture(scope="session")
