@@ -1,7 +1,5 @@
 """What clients get is what the registered scikit-learn pipeline says."""
 
-from collections.abc import Iterator
-
 import httpx
 import numpy as np
 import pandas as pd
@@ -14,13 +12,8 @@ ROWS = 1_000
 
 
 @pytest.fixture(autouse=True)
-def _mlflow(platform: Platform) -> Iterator[None]:
-    import mlflow
-
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(platform.settings.url("mlflow"))
-    yield
-    mlflow.set_tracking_uri(before)
+def _mlflow(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", platform.settings.url("mlflow"))
 
 
 def holdout_rows(platform: Platform, contract: Contract) -> pd.DataFrame:
