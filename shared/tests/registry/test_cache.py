@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,15 @@ def test_the_champion_is_remembered_over_a_restart(tmp_path: Path) -> None:
     assert ArtifactCache(tmp_path).champion() is None
     ArtifactCache(tmp_path).remember_champion("7")
     assert ArtifactCache(tmp_path).champion() == "7"
+
+
+def test_replicas_that_share_a_cache_do_not_disturb_each_other(tmp_path: Path) -> None:
+    def follow(_: int) -> None:
+        cache = ArtifactCache(tmp_path)
+        cache.put("3", b"manifest", b"model")
+        cache.remember_champion("3")
+
+    with ThreadPoolExecutor(8) as replicas:
+        list(replicas.map(follow, range(200)))
+    assert ArtifactCache(tmp_path).get("3") == (b"manifest", b"model")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["3", "champion"]

@@ -1,5 +1,6 @@
 """Versions on disk, so that a predictor starts with the registry down."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ from mlplatform.registry.manifest import MANIFEST_FILE, MODEL_FILE
 
 _DIGEST_FILE = "manifest.sha256"
 _CHAMPION_FILE = "champion"
+_ALREADY_THERE = {errno.EEXIST, errno.ENOTEMPTY}
 
 
 def sha256(data: bytes) -> str:
@@ -19,7 +21,10 @@ def sha256(data: bytes) -> str:
 
 
 class ArtifactCache:
-    """A folder for each version, complete or absent, and a note of the champion last seen."""
+    """A folder for each version, complete or absent, and a note of the champion last seen.
+
+    Replicas may share one: each writes beside and renames.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -33,7 +38,11 @@ class ArtifactCache:
             _write(staging / MANIFEST_FILE, manifest)
             _write(staging / _DIGEST_FILE, sha256(manifest).encode())
             self.drop(version)
-            staging.rename(self._root / version)
+            try:
+                staging.rename(self._root / version)
+            except OSError as error:
+                if error.errno not in _ALREADY_THERE:  # else another replica has just stored the same
+                    raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -60,9 +69,10 @@ class ArtifactCache:
     def remember_champion(self, version: str) -> None:
         """Note which version serves, for the next start."""
         self._root.mkdir(parents=True, exist_ok=True)
-        note = self._root / f".{_CHAMPION_FILE}.new"
-        _write(note, version.encode())
-        note.replace(self._root / _CHAMPION_FILE)
+        descriptor, name = tempfile.mkstemp(prefix=f".{_CHAMPION_FILE}-", dir=self._root)
+        os.close(descriptor)
+        _write(Path(name), version.encode())
+        Path(name).replace(self._root / _CHAMPION_FILE)
 
     def champion(self) -> str | None:
         """The version that served last, if any."""
