@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from mlplatform.settings import PredictorSettings, load_settings
@@ -19,3 +21,13 @@ def test_every_wrong_setting_is_named_and_the_process_ends(
     told = capsys.readouterr().err
     assert "MLPLATFORM_PORT='http'" in told
     assert "MLPLATFORM_POLL_SECONDS='-1'" in told
+
+
+def test_a_secret_comes_from_a_file_and_the_environment_comes_before_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "mlplatform_mlflow_url").write_text("http://from-the-file\n")
+    (tmp_path / "of_another_process").write_text("not for us")
+    assert load_settings(PredictorSettings, tmp_path).mlflow_url == "http://from-the-file"
+    monkeypatch.setenv("MLPLATFORM_MLFLOW_URL", "http://from-the-environment")
+    assert load_settings(PredictorSettings, tmp_path).mlflow_url == "http://from-the-environment"

@@ -1,4 +1,8 @@
-"""Settings come from the environment, once, in a process's composition root."""
+"""Settings come from the environment, once, in a process's composition root.
+
+One that is secret comes from a file of the setting's name in /run/secrets, where containers find theirs: an environment
+shows in `docker inspect` and is handed on to children. Where both are there, the environment counts.
+"""
 
 import sys
 from pathlib import Path
@@ -8,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "MLPLATFORM_"
+SECRETS = Path("/run/secrets")
 
 
 class ServiceSettings(BaseSettings):
@@ -57,10 +62,11 @@ class PredictorSettings(HttpSettings):
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
-def load_settings(kind: type[Settings]) -> Settings:
+def load_settings(kind: type[Settings], secrets: Path = SECRETS) -> Settings:
     """Read the settings of this process, or end it with a line for each that is wrong."""
     try:
-        return kind()
+        # Where there is no such folder, naming it would warn.
+        return kind(_secrets_dir=secrets) if secrets.is_dir() else kind()
     except ValidationError as error:
         for wrong in error.errors(include_url=False):
             name = PREFIX + "_".join(str(part) for part in wrong["loc"]).upper()
