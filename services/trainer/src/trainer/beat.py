@@ -3,13 +3,15 @@
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from trainer.settings import TrainerSettings
-from trainer.tasks import create_celery
+from trainer.tasks import create_celery, show_beat_life
 
 
 def main() -> None:
     """Publish what is due, until told to stop."""
     settings = load_settings(TrainerSettings)
     configure_logging("trainer-beat", settings.log_format, settings.log_level)
+    if settings.heartbeat_file:
+        show_beat_life(settings.heartbeat_file)
     create_celery(settings).Beat(quiet=True).run()
 
 

@@ -22,3 +22,6 @@ class TrainerSettings(HttpSettings):
 
     beat_schedule: Path = Path("beat-schedule")
     """File in which beat remembers when it last ran what."""
+
+    heartbeat_file: Path | None = None
+    """File that the worker and beat touch while they do their work, for a health check to look at."""

@@ -1,8 +1,11 @@
 """What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
 
+from pathlib import Path
 from typing import Protocol
 
 from celery import Celery
+from celery.signals import after_task_publish, heartbeat_sent
+from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
 from trainer.errors import BrokerUnavailable
@@ -83,3 +86,20 @@ def create_celery(settings: TrainerSettings) -> Celery:
         },
     )
     return app
+
+
+def show_worker_life(file: Path) -> None:
+    """Touch a file for as long as this process takes jobs: its loop turns and its broker is there."""
+    _touch_on(heartbeat_sent, file)
+
+
+def show_beat_life(file: Path) -> None:
+    """Touch a file each time this process has published a task, which beat does every few seconds."""
+    _touch_on(after_task_publish, file)
+
+
+def _touch_on(signal: Signal, file: Path) -> None:
+    def touch(**_: object) -> None:
+        file.touch()
+
+    signal.connect(touch, weak=False)

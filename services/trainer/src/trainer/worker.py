@@ -7,13 +7,15 @@ Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the brok
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from trainer.settings import TrainerSettings
-from trainer.tasks import TRAIN, TRAIN_MISSING, CeleryQueue, create_celery
+from trainer.tasks import TRAIN, TRAIN_MISSING, CeleryQueue, create_celery, show_worker_life
 
 
 def main() -> None:
     """Work until told to stop."""
     settings = load_settings(TrainerSettings)
     configure_logging("trainer-worker", settings.log_format, settings.log_level)
+    if settings.heartbeat_file:
+        show_worker_life(settings.heartbeat_file)
     app = create_celery(settings)
 
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
