@@ -3,5 +3,11 @@
 from mlplatform.contracts import HOUSING
 from mlplatform.serving import run
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Serve until told to stop."""
     run(HOUSING)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,5 +3,11 @@
 from mlplatform.contracts import IRIS
 from mlplatform.serving import run
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Serve until told to stop."""
     run(IRIS)
+
+
+if __name__ == "__main__":
+    main()
