@@ -11,7 +11,7 @@ MANIFESTS := $(PACKAGES:%=%/pyproject.toml) services/mlflow/requirements.in
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock" --no-emit-package mlplatform
 
-.PHONY: help install run test test-unit lint fmt lock compile-locks clean
+.PHONY: help install run test test-unit bench bench-peers lint fmt lock compile-locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,15 @@ test: install ## every test: unit, integration over real sockets, end to end aga
 
 test-unit: install ## only the tests beside each package: seconds, no sockets
 	@$(BIN)/python -m pytest shared services
+
+# ROUNDS, SECONDS and SCENARIOS choose: docs/performance.md.
+BENCH_OPTIONS = $(ROUNDS:%=--rounds %) $(SECONDS:%=--seconds %) $(SCENARIOS:%=--scenarios %)
+
+bench: install ## measure the predict path beside bare ASGI and an ordinary FastAPI route; needs wrk
+	@$(BIN)/python -m tests.load.bench $(BENCH_OPTIONS)
+
+bench-peers: install ## the same beside MLServer, BentoML and mlflow models serve, in environments of their own
+	@$(BIN)/python -m tests.load.bench_peers $(BENCH_OPTIONS)
 
 lint: install ## formatting, lint rules, types, import rules
 	@$(BIN)/ruff format --check --quiet || { echo "run: make fmt"; exit 1; }

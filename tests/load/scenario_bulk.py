@@ -1,0 +1,64 @@
+"""A thousand rows: how near to the session alone, once the rows are in."""
+
+from functools import partial
+
+import httpx
+
+from tests.load.bars import Bar, Verdict
+from tests.load.contenders import Addresses
+from tests.load.figures import speed_ratio
+from tests.load.result import Result
+from tests.load.rounds import Turn, interleave
+from tests.load.session_alone import measure
+from tests.load.targets import ARROW, Target, arrow_body, bulk_body
+from tests.load.workbench import Workbench
+
+ROWS = 1_000
+CONNECTIONS = 4
+
+_JSON_BAR = Bar("ours JSON / session alone", 0.5)
+_ARROW_BAR = Bar("ours Arrow / session alone", 0.8)
+
+
+def bulk(bench: Workbench, addresses: Addresses) -> Result:
+    """4 connections, a thousand rows in each request, beside the session in a loop on the same core."""
+    body = (bulk_body(bench.model, ROWS),)
+    targets = {
+        "ours JSON": Target(f"{addresses.ours}/predict", body),
+        "gateway JSON": Target(f"{addresses.gateway}/predict/housing", body),
+        "FastAPI route": Target(f"{addresses.fastapi}/predict/many", body),
+    }
+    notes = []
+    arrow, why_not = _arrow_target(bench, addresses)
+    if arrow:
+        targets["ours Arrow"] = arrow
+    else:
+        notes.append(f"Arrow was not measured: {why_not}.")
+    turns: dict[str, Turn] = {
+        "session alone": partial(measure, bench.cores.server, bench.model, ROWS, bench.options.seconds)
+    }
+    for name, target in targets.items():
+        turns[name] = bench.turn(f"bulk {name}", target, connections=CONNECTIONS)
+    rounds = interleave(turns, bench.options.rounds)
+    verdicts = [Verdict(_JSON_BAR, speed_ratio(rounds, "ours JSON", "session alone"))]
+    if arrow:
+        verdicts.append(Verdict(_ARROW_BAR, speed_ratio(rounds, "ours Arrow", "session alone")))
+    return Result(
+        title=f"{ROWS:,} rows, {CONNECTIONS} connections",
+        rounds=rounds,
+        verdicts=verdicts,
+        reference="session alone",
+        notes=notes,
+    )
+
+
+def _arrow_target(bench: Workbench, addresses: Addresses) -> tuple[Target | None, str]:
+    """The Arrow request if the predictor answers it, else why not."""
+    body = arrow_body(bench.model, ROWS)
+    if body is None:
+        return None, "no Arrow library to write a request with"
+    url, headers = f"{addresses.ours}/predict", {"Content-Type": ARROW, "Accept": ARROW}
+    status = httpx.post(url, content=body, headers=headers, trust_env=False).status_code
+    if status != httpx.codes.OK:
+        return None, f"the predictor answers {status}"
+    return Target(url, (body,), headers), ""

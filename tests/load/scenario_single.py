@@ -1,0 +1,36 @@
+"""Single rows: what a prediction costs beyond receiving and sending bytes."""
+
+from tests.load.bars import Bar, Verdict
+from tests.load.contenders import Addresses
+from tests.load.figures import speed_ratio
+from tests.load.result import Result
+from tests.load.rounds import interleave
+from tests.load.targets import Target, single_bodies
+from tests.load.workbench import Workbench
+
+_OF_BARE = Bar("ours / bare ASGI", 0.50)
+_OF_FASTAPI = Bar("ours / FastAPI route", 3)
+_OF_DIRECT = Bar("gateway / ours direct", 0.80)
+
+
+def single(bench: Workbench, addresses: Addresses) -> Result:
+    """16 connections, one row in each request."""
+    bodies = single_bodies(bench.model)
+    targets = {
+        "bare ASGI": Target(f"{addresses.bare}/predict", bodies),
+        "ours": Target(f"{addresses.ours}/predict", bodies),
+        "gateway": Target(f"{addresses.gateway}/predict/housing", bodies),
+        "FastAPI route": Target(f"{addresses.fastapi}/predict", bodies),
+    }
+    turns = {name: bench.turn(f"single {name}", target) for name, target in targets.items()}
+    rounds = interleave(turns, bench.options.rounds)
+    return Result(
+        title="One row, 16 connections",
+        rounds=rounds,
+        verdicts=[
+            Verdict(_OF_BARE, speed_ratio(rounds, "ours", "bare ASGI")),
+            Verdict(_OF_FASTAPI, speed_ratio(rounds, "ours", "FastAPI route")),
+            Verdict(_OF_DIRECT, speed_ratio(rounds, "gateway", "ours")),
+        ],
+        reference="bare ASGI",
+    )

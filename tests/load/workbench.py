@@ -1,0 +1,32 @@
+"""What every scenario is given."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from tests.load.cores import Cores
+from tests.load.figures import Load
+from tests.load.model import Model
+from tests.load.options import Options
+from tests.load.rounds import Turn
+from tests.load.targets import Target
+from tests.load.wrk import Wrk
+
+_WARM_UP_SECONDS = 1
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The load generator, the model, the choices of this run."""
+
+    options: Options
+    cores: Cores
+    model: Model
+    wrk: Wrk
+
+    def turn(self, name: str, target: Target, *, connections: int = 16) -> Turn:
+        """Load a target for one turn, after a warm-up that does not count."""
+        return partial(self._measure, name, target, replace(self.wrk, connections=connections))
+
+    def _measure(self, name: str, target: Target, wrk: Wrk) -> Load:
+        wrk.run(name, target, _WARM_UP_SECONDS)
+        return wrk.run(name, target, self.options.seconds)
