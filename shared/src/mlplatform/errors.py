@@ -3,6 +3,10 @@
 PlatformError
 ├── MalformedBody              the body is not what its media type says
 ├── BodyTooLarge               more bytes or rows than one request may hold
+├── MethodNotAllowed           not the method of that path
+├── UnsupportedMediaType       no format of ours, or a coding that is not answered
+├── NotAcceptable              no format that the client would take
+├── Overloaded                 as many requests in flight as may be
 ├── ContractViolation          the request breaks the model's contract
 ├── UnknownModel               no contract has that name
 ├── ModelNotReady              no verified version is loaded yet
@@ -29,6 +33,22 @@ class MalformedBody(PlatformError):
 
 class BodyTooLarge(PlatformError):
     """More bytes or rows than one request may hold."""
+
+
+class MethodNotAllowed(PlatformError):
+    """Not the method of that path."""
+
+
+class UnsupportedMediaType(PlatformError):
+    """No format of ours, or a content coding that is not answered."""
+
+
+class NotAcceptable(PlatformError):
+    """No format that the client would take."""
+
+
+class Overloaded(PlatformError):
+    """As many requests are in flight as may be."""
 
 
 class ContractViolation(PlatformError):

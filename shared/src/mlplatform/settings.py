@@ -55,6 +55,9 @@ class PredictorSettings(HttpSettings):
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Largest body of a request."""
 
+    max_in_flight: int = Field(default=64, ge=1)
+    """Most predict requests at once; what comes beyond is told to come again."""
+
     max_rows: int = Field(default=10_000, ge=1)
     """Most rows in a request."""
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import Any
 
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 
 class Features(BaseModel):
@@ -37,6 +40,19 @@ def feature(  # as Field: what stands for a default is typed by the field
     )
 
 
+def _limits(field: FieldInfo) -> tuple[float, float]:
+    low, high = -inf, inf
+    for bound in field.metadata:
+        match bound:
+            case Ge():
+                low = float(bound.ge)  # type: ignore[arg-type] # what `feature` took
+            case Gt():
+                low = nextafter(float(bound.gt), inf)  # type: ignore[arg-type] # what `feature` took
+            case Le():
+                high = float(bound.le)  # type: ignore[arg-type] # what `feature` took
+    return low, high
+
+
 @dataclass(frozen=True)
 class Contract:
     """One model's promise to its clients.
@@ -61,6 +77,13 @@ class Contract:
     def feature_names(self) -> tuple[str, ...]:
         """The columns of the tensor, in order."""
         return tuple(self.features.model_fields)
+
+    @property
+    def bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The least and the greatest value of each feature that can be, both inclusive."""
+        limits = [_limits(field) for field in self.features.model_fields.values()]
+        low, high = zip(*limits, strict=True)
+        return low, high
 
     @property
     def is_classification(self) -> bool:

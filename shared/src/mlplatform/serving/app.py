@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 from fastapi import FastAPI
-from starlette.routing import Route
 
 from mlplatform.contracts import Contract
 from mlplatform.registry import ArtifactCache, MlflowRegistry, Registry
 from mlplatform.runtime import Slot
-from mlplatform.serving.answer import Answerer
-from mlplatform.serving.body import BodyParser
+from mlplatform.serving.bulk import BulkLane
+from mlplatform.serving.formats import formats_of
 from mlplatform.serving.health import health_routes
 from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.serving.shortcut import answer_first
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
@@ -36,6 +36,8 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
         metrics=metrics,
     )
 
+    bulk = BulkLane()
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with client:
@@ -45,6 +47,7 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            bulk.close()
 
     app = create_service(
         title=f"{contract.model}-predictor",
@@ -52,14 +55,10 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
         metrics=collectors,
         lifespan=lifespan,
     )
-    endpoint = PredictEndpoint(
-        parser=BodyParser(contract, settings.max_rows),
-        answerer=Answerer(contract),
-        slot=slot,
-        metrics=metrics,
-        max_body_bytes=settings.max_body_bytes,
+    formats = formats_of(contract, settings.max_rows)
+    answer_first(
+        app, "/predict", PredictEndpoint(formats=formats, slot=slot, bulk=bulk, metrics=metrics, settings=settings)
     )
-    app.router.routes.append(Route("/predict", endpoint, name="predict"))
     app.include_router(health_routes(contract, slot, watcher))
     describe_predict(app, contract, settings.max_rows)
     return app

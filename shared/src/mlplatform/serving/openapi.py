@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from mlplatform.contracts import Contract
-from mlplatform.serving.body import instances_model
+from mlplatform.serving.formats.json import instances_model
 
 _REF = "#/components/schemas/{model}"
 _PROBLEMS = {

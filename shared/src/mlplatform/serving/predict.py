@@ -1,82 +1,144 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
 import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
 from time import perf_counter
-from typing import cast
 
+import orjson
 import structlog
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+import uuid_utils
+from starlette.types import Message, Receive, Scope, Send
 
-from mlplatform.errors import BodyTooLarge, ContractViolation, MalformedBody, ModelNotReady
-from mlplatform.registry import CHAMPION
+from mlplatform.errors import ContractViolation, MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
 from mlplatform.runtime import Slot
-from mlplatform.serving.answer import Answerer
-from mlplatform.serving.body import BodyParser, ClientDisconnected, read_body
+from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
+from mlplatform.serving.bulk import BulkLane
+from mlplatform.serving.formats import Format
+from mlplatform.serving.negotiation import Negotiation
+from mlplatform.serving.prediction import Prediction, predict
+from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.web.problem import STATUSES, problem
+from mlplatform.web.request_id import HEADER, accepted
 
-# About a hundred rows: longer bodies are answered in a thread, so that nobody waits behind them.
-_OFFLOAD_BYTES = 16 * 1024
+# About a hundred rows of JSON: longer bodies take the bulk lane.
+_BULK_BYTES = 16 * 1024
+_JSON = "application/json"
+_OUTCOMES: Mapping[type[PlatformError], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
 
 _log = structlog.get_logger(__name__)
 
 
 class PredictEndpoint:
-    """POST an object of features or `{"instances": [...]}`; waits for nothing but the body and the session."""
+    """POST rows, get predictions; waits for nothing but the body and the session."""
 
     def __init__(
         self,
         *,
-        parser: BodyParser,
-        answerer: Answerer,
+        formats: Mapping[str, Format],
         slot: Slot,
+        bulk: BulkLane,
         metrics: PredictorMetrics,
-        max_body_bytes: int,
+        settings: PredictorSettings,
     ) -> None:
-        self._parser = parser
-        self._answerer = answerer
+        self._negotiation = Negotiation(formats)
         self._slot = slot
+        self._bulk = bulk
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes = settings.max_body_bytes
+        self._max_in_flight = settings.max_in_flight
+        self._in_flight = 0
+        metrics.watch_in_flight(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
+        prediction_id = str(uuid_utils.uuid7())
+        headers = dict(scope["headers"])
+        request_id = accepted(headers.get(HEADER)) or prediction_id.encode()
+        self._in_flight += 1
         try:
-            response, outcome = await self._respond(scope, receive)
+            await self._answer(scope, receive, send, headers, request_id, prediction_id)
+            outcome = "ok"
         except ClientDisconnected:
             return
-        await response(scope, receive, send)
+        except PlatformError as error:
+            outcome = _OUTCOMES.get(type(error), "invalid")
+            await _refuse(error, request_id, scope, receive, send)
+        except Exception:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
+            outcome = "error"
+            _log.exception("prediction failed", request_id=request_id.decode())
+            await _refuse(None, request_id, scope, receive, send)
+        finally:
+            self._in_flight -= 1
         self._metrics.requests[outcome].inc()
         self._metrics.duration.observe(perf_counter() - started)
 
-    async def _respond(self, scope: Scope, receive: Receive) -> tuple[Response, str]:
+    async def _answer(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        headers: Mapping[bytes, bytes],
+        request_id: bytes,
+        prediction_id: str,
+    ) -> None:
+        if self._in_flight > self._max_in_flight:
+            raise Overloaded("too many requests are in flight; come again")
         if scope["method"] != "POST":
-            return _problem(scope, 405, f"{scope['method']} is not answered here", headers={"Allow": "POST"}), "invalid"
-        try:
-            body = await read_body(receive, self._max_body_bytes)
-            answer = await asyncio.to_thread(self._predict, body) if len(body) > _OFFLOAD_BYTES else self._predict(body)
-        except (ContractViolation, MalformedBody, BodyTooLarge) as error:
-            members = {"errors": error.errors} if isinstance(error, ContractViolation) else {}
-            return _problem(scope, STATUSES[type(error)], str(error), **members), "invalid"
-        except ModelNotReady as error:
-            return _problem(scope, STATUSES[ModelNotReady], str(error)), "not_ready"
-        except ClientDisconnected:
-            raise
-        except Exception:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
-            _log.exception("prediction failed")
-            return _problem(scope, 500, "an error that was not foreseen; it is in the log"), "error"
-        return Response(answer, media_type="application/json"), "ok"
+            raise MethodNotAllowed(f"{scope['method']} is not answered here")
+        asked, answered = self._negotiation.agree(
+            headers.get(b"content-type", b""), headers.get(b"content-encoding", b""), headers.get(b"accept", b"")
+        )
+        body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
+        # Every request that has arrived meanwhile is counted as in flight before this one is worked on.
+        await asyncio.sleep(0)
+        if len(body) > _BULK_BYTES:
+            work = self._bulk.run(lambda: self._predict(body, asked, answered, prediction_id))
+            prediction, content = await until_disconnect(receive, work)
+        else:
+            prediction, content = self._predict(body, asked, answered, prediction_id)
+        await send(_start(prediction, answered.media_type, len(content), request_id))
+        await send({"type": "http.response.body", "body": content})
 
-    def _predict(self, body: bytes) -> bytes:
+    def _predict(self, body: bytes, asked: Format, answered: Format, prediction_id: str) -> tuple[Prediction, bytes]:
         live = self._slot.get()
-        instances = self._parser.parse(body)
-        answer, warnings = self._answerer.answer(live, instances)
-        self._metrics.predicted(live.version, CHAMPION, len(instances.rows))
-        self._metrics.warnings.inc(warnings)
-        return answer
+        instances = asked.parse(body)
+        prediction = predict(live, instances, prediction_id)
+        content = answered.render(prediction)
+        self._metrics.predicted(prediction.version, prediction.variant, len(instances.rows))
+        if prediction.warnings:
+            self._metrics.warnings.inc(len(prediction.warnings))
+        return prediction, content
 
 
-def _problem(scope: Scope, status: int, detail: str, **rest: object) -> Response:
-    request_id = cast("str", scope["state"]["request_id"])
-    return problem(status, detail, instance=scope["path"], request_id=request_id, **rest)  # type: ignore[arg-type]
+def _start(prediction: Prediction, media_type: str, length: int, request_id: bytes) -> Message:
+    headers = [
+        (b"content-type", media_type.encode()),
+        (b"content-length", b"%d" % length),
+        (HEADER, request_id),
+    ]
+    if media_type != _JSON:  # whose body says it all
+        headers += [
+            (b"x-prediction-id", prediction.prediction_id.encode()),
+            (b"x-model-version", prediction.version.encode()),
+            (b"x-variant", prediction.variant.encode()),
+            (b"x-warnings", orjson.dumps(prediction.warnings)),
+        ]
+    return {"type": "http.response.start", "status": 200, "headers": headers}
+
+
+async def _refuse(error: PlatformError | None, request_id: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+    """A problem document; one of no error is about a bug."""
+    status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR) if error else HTTPStatus.INTERNAL_SERVER_ERROR
+    members = {"errors": error.errors} if isinstance(error, ContractViolation) else {}
+    response = problem(
+        status,
+        str(error or "an error that was not foreseen; it is in the log"),
+        instance=scope["path"],
+        request_id=request_id.decode(),
+        headers={"Allow": "POST"} if isinstance(error, MethodNotAllowed) else None,
+        **members,
+    )
+    response.headers["x-request-id"] = request_id.decode()
+    await response(scope, receive, send)

@@ -84,7 +84,7 @@ class HttpMetrics:
 class PredictorMetrics:
     """What one predictor counts. Every label set that is known from the start begins at zero."""
 
-    OUTCOMES = ("ok", "invalid", "not_ready", "error")
+    OUTCOMES = ("ok", "invalid", "not_ready", "shed", "error")
 
     def __init__(self, registry: CollectorRegistry, model: str) -> None:
         requests = Counter(
@@ -132,11 +132,22 @@ class PredictorMetrics:
             ["model"],
             registry=registry,
         ).labels(model)
+        self._in_flight = Gauge(
+            "mlplatform_predict_in_flight", "Predict requests being answered.", ["model"], registry=registry
+        ).labels(model)
         self._model = model
+        self._rows: dict[tuple[str, str], Counter] = {}
+
+    def watch_in_flight(self, read: Callable[[], float]) -> None:
+        """Where to look up how many requests are in flight, when Prometheus asks."""
+        self._in_flight.set_function(read)
 
     def predicted(self, version: str, variant: str, rows: int) -> None:
         """Rows were answered by a version."""
-        self._predictions.labels(self._model, version, variant).inc(rows)
+        counter = self._rows.get((version, variant))
+        if counter is None:
+            counter = self._rows[version, variant] = self._predictions.labels(self._model, version, variant)
+        counter.inc(rows)
 
     def loaded(self, version: str) -> None:
         """A version was taken up."""

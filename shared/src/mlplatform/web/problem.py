@@ -13,9 +13,13 @@ from mlplatform.errors import (
     BodyTooLarge,
     ContractViolation,
     MalformedBody,
+    MethodNotAllowed,
     ModelNotReady,
+    NotAcceptable,
+    Overloaded,
     PlatformError,
     UnknownModel,
+    UnsupportedMediaType,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,6 +28,10 @@ RETRY_AFTER_SECONDS = "2"
 STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     ContractViolation: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownModel: HTTPStatus.NOT_FOUND,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,

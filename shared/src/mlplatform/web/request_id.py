@@ -10,6 +10,11 @@ HEADER = b"x-request-id"
 _ACCEPTED = re.compile(rb"[A-Za-z0-9-]{8,64}")
 
 
+def accepted(given: bytes | None) -> bytes | None:
+    """The caller's id when it is well-formed."""
+    return given if given and _ACCEPTED.fullmatch(given) else None
+
+
 class RequestIdMiddleware:
     """Takes a well-formed id of the caller, makes one otherwise, and returns it with the answer."""
 
@@ -20,8 +25,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        request_id = given if _ACCEPTED.fullmatch(given) else str(uuid_utils.uuid7()).encode()
+        given = next((value for name, value in scope["headers"] if name == HEADER), None)
+        request_id = accepted(given) or str(uuid_utils.uuid7()).encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:

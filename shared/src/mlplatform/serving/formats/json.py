@@ -1,0 +1,153 @@
+"""JSON: an object of features, or `{"instances": [...]}`."""
+
+import json
+import re
+from itertools import pairwise
+from struct import Struct
+from typing import Annotated, Any
+
+import numpy as np
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from mlplatform.contracts import Contract
+from mlplatform.errors import MalformedBody
+from mlplatform.runtime.session import Rows
+from mlplatform.serving.instances import Instances, QuickCheck
+from mlplatform.serving.prediction import Prediction
+from mlplatform.serving.violations import explain, too_many_rows
+
+MEDIA_TYPE = "application/json"
+
+_KEY = b'"instances"'
+_HEAD = re.compile(rb'\s*\{\s*"instances"\s*:\s*\[')
+_TAIL = re.compile(rb"\]\s*\}\s*\Z")
+_TAIL_BYTES = 64
+# The parser holds the interpreter lock: pieces this long keep it from the event loop for a tenth of a millisecond.
+_PIECE_BYTES = 16 * 1024
+
+
+def instances_model(contract: Contract, max_rows: int) -> type[BaseModel]:
+    """The type of a body with many rows."""
+    rows: Any = Annotated[
+        list[contract.features],  # type: ignore[name-defined] # the contract is data
+        Field(description="Rows of features.", min_length=1, max_length=max_rows),
+    ]
+    name = contract.features.__name__.replace("Features", "Instances")
+    return create_model(name, __config__=ConfigDict(strict=True, extra="forbid"), instances=(rows, ...))
+
+
+class JsonFormat:
+    """The format of single predictions, and the default of many."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, contract: Contract, max_rows: int) -> None:
+        self._contract = contract
+        self._max_rows = max_rows
+        self._width = len(contract.feature_names)
+        self._one = contract.features.__pydantic_validator__
+        self._many = instances_model(contract, max_rows)
+        self._pack = Struct(f"{self._width}d").pack
+        self._quick = QuickCheck(contract)
+        self._constant = {
+            **({"unit": contract.unit} if contract.unit else {}),
+            "prediction_id": "",
+            "model": contract.model,
+        }
+
+    def parse(self, body: bytes) -> Instances:
+        return self._parse_many(body) if _KEY in body else self._parse_one(body)
+
+    def _parse_one(self, body: bytes) -> Instances:
+        try:
+            row = self._one.validate_json(body)
+        except ValidationError as error:
+            raise explain(error, self._max_rows) from None
+        # Its values are numbers, so a valid body has two quotes a key, and more only where a key stands twice.
+        if body.count(b'"') != 2 * self._width:
+            refuse_duplicates(body)
+        values = self._pack(*row.__dict__.values())
+        return Instances(np.frombuffer(values).reshape(1, self._width), single=True)
+
+    def _parse_many(self, body: bytes) -> Instances:
+        rows = self._quick_rows(body)
+        if rows is None:
+            rows = self._careful_rows(body)
+        return Instances(rows)
+
+    def _quick_rows(self, body: bytes) -> Rows | None:
+        """The rows, read piece by piece; none in doubt."""
+        head, tail = _HEAD.match(body), _TAIL.search(body, max(0, len(body) - _TAIL_BYTES))
+        if not head or not tail:
+            return None
+        objects: list[Any] = []
+        for start, end in pairwise(_cuts(body, head.end(), tail.start())):
+            try:
+                objects += orjson.loads(b"[%b]" % body[start:end].lstrip(b", \t\r\n"))
+            except orjson.JSONDecodeError:
+                return None
+            if len(objects) > self._max_rows:
+                raise too_many_rows(self._max_rows)
+        if not objects or body.count(b'"') != 2 + 2 * self._width * len(objects):
+            return None
+        return self._quick.objects(objects)
+
+    def _careful_rows(self, body: bytes) -> Rows:
+        """The rows as the contract reads them, or what is wrong with them."""
+        try:
+            parsed: Any = self._many.model_validate_json(body)
+        except ValidationError as error:
+            raise explain(error, self._max_rows) from None
+        refuse_duplicates(body)
+        return np.array([tuple(row.__dict__.values()) for row in parsed.instances], dtype=np.float64)
+
+    def render(self, prediction: Prediction) -> bytes:
+        answer = self._one_answer(prediction) if prediction.single else self._many_answers(prediction)
+        answer.update(self._constant)
+        answer["prediction_id"] = prediction.prediction_id
+        answer["version"] = prediction.version
+        answer["variant"] = prediction.variant
+        answer["warnings"] = prediction.warnings
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    def _one_answer(self, prediction: Prediction) -> dict[str, Any]:
+        value = prediction.values.item(0)
+        if prediction.probabilities is None:
+            return {"prediction": value}
+        return {"prediction": value, "probabilities": self._by_label(prediction.probabilities[0].tolist())}
+
+    def _many_answers(self, prediction: Prediction) -> dict[str, Any]:
+        if prediction.probabilities is None:
+            return {"predictions": prediction.values.tolist()}
+        probabilities = [self._by_label(row) for row in prediction.probabilities.tolist()]
+        return {"predictions": prediction.values.tolist(), "probabilities": probabilities}
+
+    def _by_label(self, probabilities: list[float]) -> dict[str, float]:
+        return dict(zip(self._contract.labels, probabilities, strict=True))
+
+
+def refuse_duplicates(text: bytes) -> None:
+    """Refuse JSON in which a key stands twice in one object.
+
+    Raises:
+        MalformedBody: it names the first such key.
+    """
+
+    def refuse(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise MalformedBody(f"the key {key[:64]!r} stands twice in one object")
+            seen.add(key)
+
+    json.loads(text, object_pairs_hook=refuse)
+
+
+def _cuts(body: bytes, start: int, end: int) -> list[int]:
+    """Where to cut the rows, each time behind an object. A row holds no text, so every brace ends one."""
+    cuts = [start]
+    while cuts[-1] < end:
+        brace = body.find(b"}", cuts[-1] + _PIECE_BYTES, end)
+        cuts.append(end if brace < 0 else brace + 1)
+    return cuts

@@ -1,0 +1,71 @@
+"""Newline-delimited JSON: an object of features a line, and an answer a line."""
+
+import numpy as np
+import orjson
+from pydantic import ValidationError
+
+from mlplatform.contracts import Contract
+from mlplatform.errors import MalformedBody
+from mlplatform.runtime.session import Rows
+from mlplatform.serving.formats.json import refuse_duplicates
+from mlplatform.serving.instances import Instances, QuickCheck
+from mlplatform.serving.prediction import Prediction
+from mlplatform.serving.violations import details, too_many_rows, violation
+
+_PIECE_LINES = 128
+
+
+class NdjsonFormat:
+    """Rows are numbered from 0, empty lines left out."""
+
+    media_type = "application/x-ndjson"
+
+    def __init__(self, contract: Contract, max_rows: int) -> None:
+        self._contract = contract
+        self._max_rows = max_rows
+        self._width = len(contract.feature_names)
+        self._quick = QuickCheck(contract)
+
+    def parse(self, body: bytes) -> Instances:
+        lines = [line for line in body.splitlines() if line and not line.isspace()]
+        if not lines:
+            raise MalformedBody("no line has an object")
+        if len(lines) > self._max_rows:
+            raise too_many_rows(self._max_rows)
+        rows = self._quick_rows(body, lines)
+        return Instances(self._careful_rows(lines) if rows is None else rows)
+
+    def _quick_rows(self, body: bytes, lines: list[bytes]) -> Rows | None:
+        if body.count(b'"') != 2 * self._width * len(lines):
+            return None
+        objects: list[object] = []
+        for start in range(0, len(lines), _PIECE_LINES):
+            piece = lines[start : start + _PIECE_LINES]
+            try:
+                objects += orjson.loads(b"[%b]" % b",".join(piece))
+            except orjson.JSONDecodeError:
+                return None
+        return self._quick.objects(objects) if len(objects) == len(lines) else None
+
+    def _careful_rows(self, lines: list[bytes]) -> Rows:
+        rows, errors = [], []
+        for number, line in enumerate(lines):
+            try:
+                rows.append(tuple(self._contract.features.model_validate_json(line).__dict__.values()))
+                refuse_duplicates(line)
+            except ValidationError as error:
+                errors += [((number, *entry["loc"]), entry["msg"], entry["type"]) for entry in details(error)]
+        if errors:
+            raise violation(errors)
+        return np.array(rows, dtype=np.float64)
+
+    def render(self, prediction: Prediction) -> bytes:
+        if prediction.probabilities is None:
+            answers = [{"prediction": value} for value in prediction.values.tolist()]
+        else:
+            labels = self._contract.labels
+            answers = [
+                {"prediction": value, "probabilities": dict(zip(labels, row, strict=True))}
+                for value, row in zip(prediction.values.tolist(), prediction.probabilities.tolist(), strict=True)
+            ]
+        return b"\n".join([*map(orjson.dumps, answers), b""])
