@@ -7,6 +7,7 @@ import io
 
 import nanoarrow as na
 import numpy as np
+from nanoarrow._utils import NanoarrowException  # it is raised in public and exported nowhere else
 from nanoarrow.c_array import CArray
 from nanoarrow.ipc import InputStream, StreamWriter
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ class ArrowFormat:
     def parse(self, body: bytes) -> Instances:
         try:
             rows = self._read(body)
-        except na.NanoarrowException as error:
+        except NanoarrowException as error:
             raise MalformedBody(f"not an Arrow stream: {error}") from None
         if len(rows) > self._max_rows:
             raise too_many_rows(self._max_rows)

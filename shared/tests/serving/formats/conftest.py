@@ -1,0 +1,31 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mlplatform.contracts import HOUSING, IRIS, Contract
+from mlplatform.serving.prediction import Prediction
+
+MAX_ROWS = 1_000
+
+
+def rows_of(contract: Contract, count: int) -> list[dict[str, float]]:
+    """Different valid rows."""
+    return [{name: value * (1 - n / 10_000) for name, value in contract.example.items()} for n in range(count)]
+
+
+def matrix_of(rows: list[dict[str, float]]) -> np.ndarray:
+    return np.array([list(row.values()) for row in rows])
+
+
+@pytest.fixture
+def prediction() -> Callable[..., Prediction]:
+    def make(contract: Contract, count: int, *, single: bool = False) -> Prediction:
+        probabilities = np.tile([0.5, 0.3, 0.2], (count, 1)) if contract.is_classification else None
+        values = np.array(["setosa"] * count, dtype=object) if contract.is_classification else np.arange(count) + 0.5
+        return Prediction("id-1", "3", "champion", single, values, probabilities, [])
+
+    return make
+
+
+__all__ = ["HOUSING", "IRIS"]
