@@ -15,6 +15,7 @@ from tests.load.cores import Cores, TooFewCores
 from tests.load.figures import FailedRequests
 from tests.load.model import Model, trained_model
 from tests.load.options import Options
+from tests.load.peers.environments import NoEnvironment
 from tests.load.result import Result
 from tests.load.say import say
 from tests.load.servers import DidNotStart
@@ -33,7 +34,7 @@ def run(name: str, options: Options, scenarios: Mapping[str, Scenario[Contenders
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         _run(name, options, scenarios, start)
-    except (CannotStart, DidNotStart, FailedRequests, NoLoadGenerator, TooFewCores) as error:
+    except (CannotStart, DidNotStart, FailedRequests, NoEnvironment, NoLoadGenerator, TooFewCores) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:

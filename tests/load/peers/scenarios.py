@@ -1,0 +1,83 @@
+"""The same rows to each peer, in the words of its own protocol."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+import orjson
+
+from mlplatform.contracts import HOUSING
+from tests.load.bars import Bar, Verdict
+from tests.load.figures import Load, speed_ratio
+from tests.load.peers.contenders import PeerAddresses
+from tests.load.result import Result
+from tests.load.rounds import interleave
+from tests.load.targets import SINGLE_BODIES, Target, bulk_body, single_bodies
+from tests.load.workbench import Workbench
+
+ROWS = 1_000
+
+_OF_MLSERVER = Bar("ours / MLServer with ONNX Runtime", 10)
+_OF_MLFLOW = Bar("ours / mlflow models serve", 60)
+
+_NAMES = {
+    "ours": "ours",
+    "mlserver": "MLServer, ONNX Runtime",
+    "bentoml": "BentoML, ONNX Runtime",
+    "mlflow": "mlflow models serve, scikit-learn",
+}
+
+
+def single(bench: Workbench, addresses: PeerAddresses) -> Result:
+    """16 connections, one row in each request."""
+    rows = [[row] for row in bench.model.rows(SINGLE_BODIES).tolist()]
+    bodies = {peer: tuple(make(row) for row in rows) for peer, make in _PROTOCOLS.items()}
+    rounds = _rounds(bench, addresses, bodies | {"ours": single_bodies(bench.model)}, connections=16)
+    return Result(
+        title="One row, 16 connections",
+        rounds=rounds,
+        verdicts=[
+            Verdict(_OF_MLSERVER, speed_ratio(rounds, "ours", _NAMES["mlserver"])),
+            Verdict(_OF_MLFLOW, speed_ratio(rounds, "ours", _NAMES["mlflow"])),
+        ],
+        reference="ours",
+    )
+
+
+def bulk(bench: Workbench, addresses: PeerAddresses) -> Result:
+    """4 connections, a thousand rows in each request."""
+    rows = bench.model.rows(ROWS).tolist()
+    bodies = {peer: (make(rows),) for peer, make in _PROTOCOLS.items()}
+    ours = (bulk_body(bench.model, ROWS),)
+    rounds = _rounds(bench, addresses, bodies | {"ours": ours}, connections=4)
+    return Result(title=f"{ROWS:,} rows, 4 connections", rounds=rounds, verdicts=[], reference="ours")
+
+
+def _rounds(
+    bench: Workbench, addresses: PeerAddresses, bodies: Mapping[str, tuple[bytes, ...]], *, connections: int
+) -> dict[str, list[Load]]:
+    turns = {
+        _NAMES[peer]: bench.turn(f"{connections} {peer}", Target(url, bodies[peer]), connections=connections)
+        for peer, url in asdict(addresses).items()
+    }
+    return interleave(turns, bench.options.rounds)
+
+
+def _v2(rows: list[list[float]]) -> bytes:
+    data = [value for row in rows for value in row]
+    tensor = {"name": "features", "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": data}
+    return orjson.dumps({"inputs": [tensor]})
+
+
+def _arguments(rows: list[list[float]]) -> bytes:
+    return orjson.dumps({"rows": rows})
+
+
+def _dataframe(rows: list[list[float]]) -> bytes:
+    return orjson.dumps({"dataframe_split": {"columns": HOUSING.feature_names, "data": rows}})
+
+
+_PROTOCOLS: dict[str, Callable[[list[list[float]]], bytes]] = {
+    "mlserver": _v2,
+    "bentoml": _arguments,
+    "mlflow": _dataframe,
+}
