@@ -2,19 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from shared.tests.conftest import Publish
+from shared.tests.serving.conftest import until_ready
+
 from mlplatform.contracts import HOUSING
 from mlplatform.serving.app import create_app
 from mlplatform.settings import PredictorSettings
 from mlplatform.testing import InMemoryRegistry
-
-from shared.tests.conftest import Publish
-from shared.tests.serving.conftest import until_ready
 
 pytestmark = pytest.mark.anyio
 
@@ -41,11 +41,14 @@ class Request:
         scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
         self.task = asyncio.ensure_future(app(scope, self._messages.get, self._send))
 
-    async def _send(self, message: Any) -> None:
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
         self.sent.append(dict(message))
 
     def arrives(self, body: bytes = ROW) -> None:
         self._messages.put_nowait({"type": "http.request", "body": body, "more_body": False})
+
+    def begins(self, body: bytes) -> None:
+        self._messages.put_nowait({"type": "http.request", "body": body, "more_body": True})
 
     def leaves(self) -> None:
         self._messages.put_nowait({"type": "http.disconnect"})
@@ -92,7 +95,9 @@ async def test_health_and_metrics_are_never_shed(app: FastAPI) -> None:
         await request.task
 
 
-@pytest.mark.parametrize("leave", [Request.leaves, lambda request: request.task.cancel()], ids=["leaves", "is cancelled"])
+@pytest.mark.parametrize(
+    "leave", [Request.leaves, lambda request: request.task.cancel()], ids=["leaves", "is cancelled"]
+)
 async def test_a_client_that_goes_away_makes_room(app: FastAPI, leave: Callable[[Request], object]) -> None:
     for request in await started(app, IN_FLIGHT):
         leave(request)
@@ -122,6 +127,6 @@ async def test_a_long_request_lets_short_ones_pass(app: FastAPI) -> None:
 
 async def test_a_body_longer_than_it_may_be_is_refused_before_it_has_arrived(app: FastAPI) -> None:
     [request] = await started(app, 1)
-    request._messages.put_nowait({"type": "http.request", "body": b" " * (64 * 1024 + 1), "more_body": True})
+    request.begins(b" " * (64 * 1024 + 1))
     await request.task
     assert request.status == 413

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import le
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class TrainingRange:
 
     def unseen(self, row: Sequence[float]) -> list[int]:
         """The positions of the features of one row that lie outside."""
+        if all(map(le, self.low, row)) and all(map(le, row, self.high)):
+            return []
         return [
             position
             for position, (value, low, high) in enumerate(zip(row, self.low, self.high, strict=True))

@@ -14,12 +14,27 @@ from mlplatform.runtime.session import Rows
 _NUMBERS = frozenset({float, int})
 
 
-@dataclass(frozen=True, slots=True)
-class Instances:
-    """Rows (n, features) in the order sent; `single` when one object was sent and one is to be returned."""
+@dataclass(slots=True)
+class OneRow:
+    """One object was sent, and one is to be returned."""
 
-    rows: Rows
-    single: bool = False
+    values: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return 1
+
+
+@dataclass(slots=True)
+class ManyRows:
+    """Rows (n, features) in the order sent."""
+
+    matrix: Rows
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+
+Instances = OneRow | ManyRows
 
 
 class QuickCheck:

@@ -71,8 +71,7 @@ class PredictEndpoint:
             await _refuse(None, request_id, scope, receive, send)
         finally:
             self._in_flight -= 1
-        self._metrics.requests[outcome].inc()
-        self._metrics.duration.observe(perf_counter() - started)
+        self._metrics.duration[outcome].observe(perf_counter() - started)
 
     async def _answer(
         self,
@@ -106,7 +105,7 @@ class PredictEndpoint:
         instances = asked.parse(body)
         prediction = predict(live, instances, prediction_id)
         content = answered.render(prediction)
-        self._metrics.predicted(prediction.version, prediction.variant, len(instances.rows))
+        self._metrics.predicted(prediction.version, prediction.variant, len(instances))
         if prediction.warnings:
             self._metrics.warnings.inc(len(prediction.warnings))
         return prediction, content

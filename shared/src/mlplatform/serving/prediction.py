@@ -8,42 +8,49 @@ from numpy.typing import NDArray
 
 from mlplatform.registry import CHAMPION
 from mlplatform.runtime import LiveModel
-from mlplatform.serving.instances import Instances
+from mlplatform.serving.instances import Instances, OneRow
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prediction:
     """The answers of a version to a request.
 
-    `values` is (n,), numbers or labels; `probabilities` (n, labels) for a classification. A warning stands for a
-    feature with values that the version never saw in training.
+    `values` is (n,), numbers or labels; `probabilities` (n, labels) for a classification; lists when `single`, arrays
+    otherwise. A warning stands for a feature with values that the version never saw in training.
     """
 
     prediction_id: str
     version: str
     variant: str
     single: bool
-    values: NDArray[Any]
-    probabilities: NDArray[np.floating] | None
+    values: list[Any] | NDArray[Any]
+    probabilities: list[list[float]] | NDArray[np.floating] | None
     warnings: list[dict[str, Any]]
+
+    def as_lists(self) -> tuple[list[Any], list[list[float]]]:
+        """Values and probabilities as plain lists; no probabilities for a regression."""
+        probabilities = [] if self.probabilities is None else self.probabilities
+        return np.asarray(self.values).tolist(), np.asarray(probabilities).tolist()
 
 
 def predict(live: LiveModel, instances: Instances, prediction_id: str) -> Prediction:
     """Run the session on the rows of a request."""
-    values, probabilities = live.model.run(instances.rows)
-    return Prediction(
-        prediction_id, live.version, CHAMPION, instances.single, values, probabilities, _warnings(live, instances)
-    )
-
-
-def _warnings(live: LiveModel, instances: Instances) -> list[dict[str, Any]]:
-    seen = live.training_range
-    if instances.single:
-        return [_warning(live, position) for position in seen.unseen(instances.rows[0].tolist())]
-    return [
+    if isinstance(instances, OneRow):
+        return _predict_one(live, instances.values, prediction_id)
+    values, probabilities = live.model.run(instances.matrix)
+    warnings = [
         {**_warning(live, position), "rows": len(rows), "first_row": rows[0]}
-        for position, rows in seen.unseen_rows(instances.rows).items()
+        for position, rows in live.training_range.unseen_rows(instances.matrix).items()
     ]
+    return Prediction(prediction_id, live.version, CHAMPION, False, values, probabilities, warnings)
+
+
+def _predict_one(live: LiveModel, row: tuple[float, ...], prediction_id: str) -> Prediction:
+    value, probabilities = live.model.run_one(row)
+    warnings = [_warning(live, position) for position in live.training_range.unseen(row)]
+    return Prediction(
+        prediction_id, live.version, CHAMPION, True, [value], [probabilities] if probabilities else None, warnings
+    )
 
 
 def _warning(live: LiveModel, position: int) -> dict[str, Any]:

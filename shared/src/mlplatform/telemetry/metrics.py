@@ -87,26 +87,20 @@ class PredictorMetrics:
     OUTCOMES = ("ok", "invalid", "not_ready", "shed", "error")
 
     def __init__(self, registry: CollectorRegistry, model: str) -> None:
-        requests = Counter(
-            "mlplatform_predict_requests_total",
-            "Predict requests by outcome.",
-            ["model", "outcome"],
-            registry=registry,
-        )
-        self.requests = {outcome: requests.labels(model, outcome) for outcome in self.OUTCOMES}
         self._predictions = Counter(
             "mlplatform_predictions_total",
             "Rows predicted, by the version that answered.",
             ["model", "version", "variant"],
             registry=registry,
         )
-        self.duration = Histogram(
-            "mlplatform_prediction_duration_seconds",
-            "Time to answer a predict request.",
-            ["model"],
+        duration = Histogram(
+            "mlplatform_predict_request_duration_seconds",
+            "Time to answer a predict request, by outcome; its count is the number of requests.",
+            ["model", "outcome"],
             buckets=SECONDS,
             registry=registry,
-        ).labels(model)
+        )
+        self.duration = {outcome: duration.labels(model, outcome) for outcome in self.OUTCOMES}
         self.warnings = Counter(
             "mlplatform_prediction_warnings_total",
             "Features outside what the version saw in training.",

@@ -15,6 +15,9 @@ from mlplatform.web import problem
 from mlplatform.web.request_id import RequestIdMiddleware
 from mlplatform.web.timing import TimingMiddleware
 
+# FastAPI would look for OpenTelemetry's providers at every request.
+_NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False}
+
 
 def create_service(
     *,
@@ -33,7 +36,9 @@ def create_service(
         lifespan: opens what the service needs and closes it in reverse.
         statuses: the HTTP status of each error that only this service raises.
     """
-    app = FastAPIOffline(title=title, description=description, lifespan=lifespan, redoc_url=None)
+    app = FastAPIOffline(
+        title=title, description=description, lifespan=lifespan, redoc_url=None, telemetry=_NO_TELEMETRY
+    )
     problem.install(app, statuses or {})
     app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics))
     app.add_middleware(RequestIdMiddleware)

@@ -23,7 +23,9 @@ def prediction() -> Callable[..., Prediction]:
     def make(contract: Contract, count: int, *, single: bool = False) -> Prediction:
         probabilities = np.tile([0.5, 0.3, 0.2], (count, 1)) if contract.is_classification else None
         values = np.array(["setosa"] * count, dtype=object) if contract.is_classification else np.arange(count) + 0.5
-        return Prediction("id-1", "3", "champion", single, values, probabilities, [])
+        if single:
+            return Prediction("id-1", "3", "champion", True, values.tolist(), None, [])
+        return Prediction("id-1", "3", "champion", False, values, probabilities, [])
 
     return make
 

@@ -21,13 +21,13 @@ def table(rows: list[dict[str, float]], names: list[str] | None = None) -> str:
 @pytest.mark.parametrize("count", [1, 2, MAX_ROWS])
 def test_a_line_is_a_row(count: int) -> None:
     rows = rows_of(HOUSING, count)
-    np.testing.assert_array_equal(FORMAT.parse(table(rows).encode()).rows, matrix_of(rows))
+    np.testing.assert_array_equal(FORMAT.parse(table(rows).encode()).matrix, matrix_of(rows))
 
 
 def test_columns_may_come_in_any_order_with_quotes_and_spaces() -> None:
     rows = rows_of(HOUSING, 3)
     text = table(rows, list(HOUSING.feature_names)[::-1]).replace("MedInc", '"MedInc"').replace("\n", "\r\n")
-    np.testing.assert_array_equal(FORMAT.parse(text.encode()).rows, matrix_of(rows))
+    np.testing.assert_array_equal(FORMAT.parse(text.encode()).matrix, matrix_of(rows))
 
 
 @pytest.mark.parametrize("cell", ["", "north", "nan", "inf", "1e400", "-1", "true"])

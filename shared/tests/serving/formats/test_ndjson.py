@@ -21,13 +21,13 @@ def lines(rows: list[dict[str, object]]) -> bytes:
 @pytest.mark.parametrize("count", [1, 2, 300, MAX_ROWS])
 def test_a_line_is_a_row(count: int) -> None:
     rows = rows_of(HOUSING, count)
-    np.testing.assert_array_equal(FORMAT.parse(lines(rows)).rows, matrix_of(rows))
+    np.testing.assert_array_equal(FORMAT.parse(lines(rows)).matrix, matrix_of(rows))
 
 
 def test_empty_lines_and_other_line_ends_do_not_matter() -> None:
     rows = rows_of(HOUSING, 2)
     body = lines(rows).replace(b"\n", b"\r\n\r\n") + b"\n\n"
-    np.testing.assert_array_equal(FORMAT.parse(body).rows, matrix_of(rows))
+    np.testing.assert_array_equal(FORMAT.parse(body).matrix, matrix_of(rows))
 
 
 def test_every_offending_field_is_named_by_row() -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mlplatform.contracts import Contract
 from mlplatform.errors import ContractViolation, MalformedBody
 from mlplatform.runtime.session import Rows
-from mlplatform.serving.instances import Instances, QuickCheck
+from mlplatform.serving.instances import Instances, ManyRows, QuickCheck
 from mlplatform.serving.prediction import Prediction
 from mlplatform.serving.violations import too_many_rows, violation
 
@@ -44,7 +44,7 @@ class ArrowFormat:
             raise violation([((), "there is no row", "too_short")])
         if self._quick.matrix(rows) is None:
             raise self._out_of_bounds(rows)
-        return Instances(rows)
+        return ManyRows(rows)
 
     def _read(self, body: bytes) -> Rows:
         with InputStream.from_readable(io.BytesIO(body)) as stream:
@@ -100,11 +100,11 @@ class ArrowFormat:
         )
 
     def render(self, prediction: Prediction) -> bytes:
-        values = prediction.values
+        values = np.asarray(prediction.values)
         columns = {"prediction": _texts(values) if self._contract.is_classification else _doubles(values)}
         if prediction.probabilities is not None:
-            for position, label in enumerate(self._contract.labels):
-                columns[label] = _doubles(prediction.probabilities[:, position])
+            for label, column in zip(self._contract.labels, np.asarray(prediction.probabilities).T, strict=True):
+                columns[label] = _doubles(column)
         schema = na.struct({name: column.schema for name, column in columns.items()})
         table = na.c_array_from_buffers(schema, len(values), [None], children=list(columns.values()))
         out = io.BytesIO()

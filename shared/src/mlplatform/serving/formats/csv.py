@@ -2,6 +2,7 @@
 
 import csv
 import io
+from itertools import repeat
 
 import numpy as np
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from mlplatform.contracts import Contract
 from mlplatform.errors import MalformedBody
 from mlplatform.runtime.session import Rows
-from mlplatform.serving.instances import Instances, QuickCheck
+from mlplatform.serving.instances import Instances, ManyRows, QuickCheck
 from mlplatform.serving.prediction import Prediction
 from mlplatform.serving.violations import details, too_many_rows, violation
 
@@ -38,7 +39,7 @@ class CsvFormat:
             raise too_many_rows(self._max_rows)
         names = [name.strip() for name in next(csv.reader([header]))]
         rows = self._quick_rows(names, lines)
-        return Instances(self._careful_rows(names, lines) if rows is None else rows)
+        return ManyRows(self._careful_rows(names, lines) if rows is None else rows)
 
     def _quick_rows(self, names: list[str], lines: list[str]) -> Rows | None:
         expected = self._contract.feature_names
@@ -75,13 +76,9 @@ class CsvFormat:
     def render(self, prediction: Prediction) -> bytes:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        if prediction.probabilities is None:
-            writer.writerow(["prediction"])
-            writer.writerows([value] for value in prediction.values.tolist())
-        else:
-            writer.writerow(["prediction", *self._contract.labels])
-            answers = zip(prediction.values.tolist(), prediction.probabilities.tolist(), strict=True)
-            writer.writerows([value, *probabilities] for value, probabilities in answers)
+        values, rows = prediction.as_lists()
+        writer.writerow(["prediction", *self._contract.labels])
+        writer.writerows([value, *row] for value, row in zip(values, rows or repeat(()), strict=False))
         return text.getvalue().encode()
 
 

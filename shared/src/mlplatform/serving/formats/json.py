@@ -3,7 +3,6 @@
 import json
 import re
 from itertools import pairwise
-from struct import Struct
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from mlplatform.contracts import Contract
 from mlplatform.errors import MalformedBody
 from mlplatform.runtime.session import Rows
-from mlplatform.serving.instances import Instances, QuickCheck
+from mlplatform.serving.instances import Instances, ManyRows, OneRow, QuickCheck
 from mlplatform.serving.prediction import Prediction
 from mlplatform.serving.violations import explain, too_many_rows
 
@@ -48,7 +47,6 @@ class JsonFormat:
         self._width = len(contract.feature_names)
         self._one = contract.features.__pydantic_validator__
         self._many = instances_model(contract, max_rows)
-        self._pack = Struct(f"{self._width}d").pack
         self._quick = QuickCheck(contract)
         self._constant = {
             **({"unit": contract.unit} if contract.unit else {}),
@@ -59,7 +57,7 @@ class JsonFormat:
     def parse(self, body: bytes) -> Instances:
         return self._parse_many(body) if _KEY in body else self._parse_one(body)
 
-    def _parse_one(self, body: bytes) -> Instances:
+    def _parse_one(self, body: bytes) -> OneRow:
         try:
             row = self._one.validate_json(body)
         except ValidationError as error:
@@ -67,14 +65,13 @@ class JsonFormat:
         # Its values are numbers, so a valid body has two quotes a key, and more only where a key stands twice.
         if body.count(b'"') != 2 * self._width:
             refuse_duplicates(body)
-        values = self._pack(*row.__dict__.values())
-        return Instances(np.frombuffer(values).reshape(1, self._width), single=True)
+        return OneRow(tuple(row.__dict__.values()))
 
-    def _parse_many(self, body: bytes) -> Instances:
+    def _parse_many(self, body: bytes) -> ManyRows:
         rows = self._quick_rows(body)
         if rows is None:
             rows = self._careful_rows(body)
-        return Instances(rows)
+        return ManyRows(rows)
 
     def _quick_rows(self, body: bytes) -> Rows | None:
         """The rows, read piece by piece; none in doubt."""
@@ -109,19 +106,17 @@ class JsonFormat:
         answer["version"] = prediction.version
         answer["variant"] = prediction.variant
         answer["warnings"] = prediction.warnings
-        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(answer)
 
     def _one_answer(self, prediction: Prediction) -> dict[str, Any]:
-        value = prediction.values.item(0)
+        [value] = prediction.values
         if prediction.probabilities is None:
             return {"prediction": value}
-        return {"prediction": value, "probabilities": self._by_label(prediction.probabilities[0].tolist())}
+        return {"prediction": value, "probabilities": self._by_label(prediction.probabilities[0])}
 
     def _many_answers(self, prediction: Prediction) -> dict[str, Any]:
-        if prediction.probabilities is None:
-            return {"predictions": prediction.values.tolist()}
-        probabilities = [self._by_label(row) for row in prediction.probabilities.tolist()]
-        return {"predictions": prediction.values.tolist(), "probabilities": probabilities}
+        values, rows = prediction.as_lists()
+        return {"predictions": values, **({"probabilities": [self._by_label(row) for row in rows]} if rows else {})}
 
     def _by_label(self, probabilities: list[float]) -> dict[str, float]:
         return dict(zip(self._contract.labels, probabilities, strict=True))

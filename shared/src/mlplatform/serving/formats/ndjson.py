@@ -1,5 +1,7 @@
 """Newline-delimited JSON: an object of features a line, and an answer a line."""
 
+from typing import Any
+
 import numpy as np
 import orjson
 from pydantic import ValidationError
@@ -8,7 +10,7 @@ from mlplatform.contracts import Contract
 from mlplatform.errors import MalformedBody
 from mlplatform.runtime.session import Rows
 from mlplatform.serving.formats.json import refuse_duplicates
-from mlplatform.serving.instances import Instances, QuickCheck
+from mlplatform.serving.instances import Instances, ManyRows, QuickCheck
 from mlplatform.serving.prediction import Prediction
 from mlplatform.serving.violations import details, too_many_rows, violation
 
@@ -33,7 +35,7 @@ class NdjsonFormat:
         if len(lines) > self._max_rows:
             raise too_many_rows(self._max_rows)
         rows = self._quick_rows(body, lines)
-        return Instances(self._careful_rows(lines) if rows is None else rows)
+        return ManyRows(self._careful_rows(lines) if rows is None else rows)
 
     def _quick_rows(self, body: bytes, lines: list[bytes]) -> Rows | None:
         if body.count(b'"') != 2 * self._width * len(lines):
@@ -60,12 +62,8 @@ class NdjsonFormat:
         return np.array(rows, dtype=np.float64)
 
     def render(self, prediction: Prediction) -> bytes:
-        if prediction.probabilities is None:
-            answers = [{"prediction": value} for value in prediction.values.tolist()]
-        else:
-            labels = self._contract.labels
-            answers = [
-                {"prediction": value, "probabilities": dict(zip(labels, row, strict=True))}
-                for value, row in zip(prediction.values.tolist(), prediction.probabilities.tolist(), strict=True)
-            ]
+        values, rows = prediction.as_lists()
+        answers: list[dict[str, Any]] = [{"prediction": value} for value in values]
+        for answer, row in zip(answers, rows, strict=False):  # a regression has no probabilities
+            answer["probabilities"] = dict(zip(self._contract.labels, row, strict=True))
         return b"\n".join([*map(orjson.dumps, answers), b""])
