@@ -14,7 +14,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 .PHONY: help install run test test-unit bench bench-peers lint fmt lock compile-locks clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## make .venv with every package and tool, at the locked versions
 
@@ -32,6 +32,22 @@ $(VENV)/installed: constraints.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml
 run: install ## start the whole platform on this machine, train on first start, serve on GATEWAY_PORT (8080)
 	@exec $(BIN)/python -m deploy.local
 
+# Containers. `docker compose` sees the same settings: GATEWAY_PORT=9000 make up, GATEWAY_PORT=9000 make ps.
+up: ## build and start everything as containers, wait until all are healthy; FLAGS go to docker compose up
+	@$(PYTHON) -m deploy.containers up $(FLAGS)
+
+down: ## stop and remove the containers; the data stays
+	@docker compose down
+
+ps: ## the containers and how they are
+	@docker compose ps --all
+
+logs: ## follow what the containers say; SERVICE=gateway for one of them
+	@docker compose logs --follow --tail 100 $(SERVICE)
+
+secrets: ## make the containers' secrets, once, for whoever calls docker compose by hand
+	@$(PYTHON) -m deploy.containers secrets
+
 test: install ## every test: unit, integration over real sockets, end to end against a live stack
 	@$(BIN)/python -m pytest
 
@@ -47,11 +63,15 @@ bench: install ## measure the predict path beside bare ASGI and an ordinary Fast
 bench-peers: install ## the same beside MLServer, BentoML and mlflow models serve, in environments of their own
 	@$(BIN)/python -m tests.load.bench_peers $(BENCH_OPTIONS)
 
+test-containers: install ## the platform as real containers: hardening, scaling and killing under load, restarts
+	@$(BIN)/python -m pytest -m containers tests/containers
+
 lint: install ## formatting, lint rules, types, import rules
 	@$(BIN)/ruff format --check --quiet || { echo "run: make fmt"; exit 1; }
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@test ! -x $(BIN)/hadolint || $(BIN)/hadolint deploy/docker/Dockerfile services/*/Dockerfile
 
 fmt: install ## format the code and mend what the linter can
 	@$(BIN)/ruff check --quiet --fix-only
