@@ -22,9 +22,8 @@ def refuse_wrong_answers(name: str, target: Target, model: Model, rows: int) -> 
     Raises:
         FailedRequests: another status than 200, or other numbers.
     """
-    response = httpx.post(
-        target.url, content=target.bodies[0], headers=dict(target.headers), trust_env=False, timeout=30
-    )
+    headers = dict(target.headers)
+    response = httpx.post(target.url, content=target.bodies[0], headers=headers, trust_env=False, timeout=30)
     if response.status_code != httpx.codes.OK:
         raise FailedRequests(f"{name} answers {response.status_code}: {response.text[:300]}")
     said, right = predictions_in(response.text), _expected(model, rows)

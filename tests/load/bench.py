@@ -8,10 +8,17 @@ from tests.load.options import parse
 from tests.load.result import Result
 from tests.load.running import run
 from tests.load.scenario_bulk import bulk
+from tests.load.scenario_mixed import mixed
+from tests.load.scenario_overload import overload
 from tests.load.scenario_single import single
 from tests.load.workbench import Workbench
 
-SCENARIOS: Mapping[str, Callable[[Workbench, Addresses], Result]] = {"single": single, "bulk": bulk}
+SCENARIOS: Mapping[str, Callable[[Workbench, Addresses], Result]] = {
+    "single": single,
+    "bulk": bulk,
+    "mixed": mixed,
+    "overload": overload,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -4,6 +4,7 @@ from functools import partial
 
 import httpx
 
+from tests.load.agreement import refuse_wrong_answers
 from tests.load.bars import Bar, Verdict
 from tests.load.contenders import Addresses
 from tests.load.figures import speed_ratio
@@ -28,6 +29,8 @@ def bulk(bench: Workbench, addresses: Addresses) -> Result:
         "gateway JSON": Target(f"{addresses.gateway}/predict/housing", body),
         "FastAPI route": Target(f"{addresses.fastapi}/predict/many", body),
     }
+    for name, target in targets.items():
+        refuse_wrong_answers(name, target, bench.model, ROWS)
     notes = []
     arrow, why_not = _arrow_target(bench, addresses)
     if arrow:

@@ -1,5 +1,6 @@
 """Single rows: what a prediction costs beyond receiving and sending bytes."""
 
+from tests.load.agreement import refuse_wrong_answers
 from tests.load.bars import Bar, Verdict
 from tests.load.contenders import Addresses
 from tests.load.figures import speed_ratio
@@ -22,6 +23,8 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
         "gateway": Target(f"{addresses.gateway}/predict/housing", bodies),
         "FastAPI route": Target(f"{addresses.fastapi}/predict", bodies),
     }
+    for name in ("ours", "gateway", "FastAPI route"):
+        refuse_wrong_answers(name, targets[name], bench.model, rows=1)
     turns = {name: bench.turn(f"single {name}", target) for name, target in targets.items()}
     rounds = interleave(turns, bench.options.rounds)
     return Result(

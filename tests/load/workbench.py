@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tests.load.background import Background
 from tests.load.cores import Cores
 from tests.load.figures import Load
 from tests.load.model import Model
@@ -26,6 +27,10 @@ class Workbench:
     def turn(self, name: str, target: Target, *, connections: int = 16) -> Turn:
         """Load a target for one turn, after a warm-up that does not count."""
         return partial(self._measure, name, target, replace(self.wrk, connections=connections))
+
+    def background(self, name: str, target: Target) -> Background:
+        """Load a target from one connection, from before a turn's warm-up until after its end."""
+        return replace(self.wrk, connections=1).start(name, target, self.options.seconds + 2 * _WARM_UP_SECONDS)
 
     def _measure(self, name: str, target: Target, wrk: Wrk) -> Load:
         wrk.run(name, target, _WARM_UP_SECONDS)

@@ -1,14 +1,15 @@
 """The load generator: wrk, which makes more load from one core than any of these servers can answer."""
 
-import json
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.load.background import Background
 from tests.load.figures import FailedRequests, Load
 from tests.load.pinned import command
 from tests.load.targets import Target, write_bodies
+from tests.load.wrk_output import DONE, parse
 
 _SCRIPT = """\
 local paths = {{{paths}}}
@@ -27,14 +28,6 @@ end
 function request()
   turn = turn % #requests + 1
   return requests[turn]
-end
-
-function done(summary, latency, _)
-  local e = summary.errors
-  io.write(string.format(
-    '{{"requests":%d,"duration_us":%d,"p50_us":%.1f,"p99_us":%.1f,"errors":%d}}\\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    e.connect + e.read + e.write + e.status + e.timeout))
 end
 """
 
@@ -59,7 +52,7 @@ class Wrk:
     folder: Path
     connections: int = 16
 
-    def run(self, name: str, target: Target, seconds: int, *, may_fail: bool = False) -> Load:
+    def run(self, name: str, target: Target, seconds: int) -> Load:
         """Load the target for so long.
 
         Raises:
@@ -68,16 +61,14 @@ class Wrk:
         done = subprocess.run(self._command(name, target, seconds), capture_output=True, text=True, check=False)
         if done.returncode:
             raise FailedRequests(f"wrk failed on {name}: {done.stderr.strip() or done.stdout.strip()}")
-        load = _parse(done.stdout)
-        if not load.requests or (load.errors and not may_fail):
+        load = parse(done.stdout)
+        if load.errors or not load.requests:
             raise FailedRequests(f"{name}: {load.errors} of {load.requests} requests failed\n{done.stdout}")
         return load
 
-    def start(self, name: str, target: Target, seconds: int) -> "subprocess.Popen[bytes]":
-        """The same in the background, for the side effect; the caller ends it."""
-        return subprocess.Popen(
-            self._command(name, target, seconds), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    def start(self, name: str, target: Target, seconds: int) -> Background:
+        """The same in the background."""
+        return Background(name, self._command(name, target, seconds))
 
     def _command(self, name: str, target: Target, seconds: int) -> list[str]:
         script = self._script(name, target)
@@ -90,7 +81,7 @@ class Wrk:
         if not script.exists():
             paths = write_bodies(self.folder / slug, target.bodies)
             script.write_text(
-                _SCRIPT.format(
+                (_SCRIPT + DONE).format(
                     paths=",".join(f'"{path}"' for path in paths),
                     headers=",".join(f'["{key}"]="{value}"' for key, value in target.headers.items()),
                 )
@@ -111,15 +102,3 @@ def find_wrk() -> str:
             "  apt-get install wrk      dnf install wrk      brew install wrk"
         )
     return path
-
-
-def _parse(output: str) -> Load:
-    line = next(line for line in reversed(output.splitlines()) if line.startswith("{"))
-    said = json.loads(line)
-    return Load(
-        requests_per_second=said["requests"] / said["duration_us"] * 1e6,
-        p50_us=said["p50_us"],
-        p99_us=said["p99_us"],
-        requests=said["requests"],
-        errors=said["errors"],
-    )

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import orjson
 
 from mlplatform.contracts import HOUSING
+from tests.load.agreement import refuse_wrong_answers
 from tests.load.bars import Bar, Verdict
 from tests.load.figures import Load, speed_ratio
 from tests.load.peers.contenders import PeerAddresses
@@ -30,8 +31,9 @@ _NAMES = {
 def single(bench: Workbench, addresses: PeerAddresses) -> Result:
     """16 connections, one row in each request."""
     rows = [[row] for row in bench.model.rows(SINGLE_BODIES).tolist()]
-    bodies = {peer: tuple(make(row) for row in rows) for peer, make in _PROTOCOLS.items()}
-    rounds = _rounds(bench, addresses, bodies | {"ours": single_bodies(bench.model)}, connections=16)
+    bodies: dict[str, tuple[bytes, ...]] = {peer: tuple(make(row) for row in rows) for peer, make in _PROTOCOLS.items()}
+    bodies["ours"] = single_bodies(bench.model)
+    rounds = _rounds(bench, addresses, bodies, rows=1, connections=16)
     return Result(
         title="One row, 16 connections",
         rounds=rounds,
@@ -46,18 +48,20 @@ def single(bench: Workbench, addresses: PeerAddresses) -> Result:
 def bulk(bench: Workbench, addresses: PeerAddresses) -> Result:
     """4 connections, a thousand rows in each request."""
     rows = bench.model.rows(ROWS).tolist()
-    bodies = {peer: (make(rows),) for peer, make in _PROTOCOLS.items()}
-    ours = (bulk_body(bench.model, ROWS),)
-    rounds = _rounds(bench, addresses, bodies | {"ours": ours}, connections=4)
+    bodies: dict[str, tuple[bytes, ...]] = {peer: (make(rows),) for peer, make in _PROTOCOLS.items()}
+    bodies["ours"] = (bulk_body(bench.model, ROWS),)
+    rounds = _rounds(bench, addresses, bodies, rows=ROWS, connections=4)
     return Result(title=f"{ROWS:,} rows, 4 connections", rounds=rounds, verdicts=[], reference="ours")
 
 
 def _rounds(
-    bench: Workbench, addresses: PeerAddresses, bodies: Mapping[str, tuple[bytes, ...]], *, connections: int
+    bench: Workbench, addresses: PeerAddresses, bodies: Mapping[str, tuple[bytes, ...]], *, rows: int, connections: int
 ) -> dict[str, list[Load]]:
+    targets = {peer: Target(url, bodies[peer]) for peer, url in asdict(addresses).items()}
+    for peer, target in targets.items():
+        refuse_wrong_answers(peer, target, bench.model, rows)
     turns = {
-        _NAMES[peer]: bench.turn(f"{connections} {peer}", Target(url, bodies[peer]), connections=connections)
-        for peer, url in asdict(addresses).items()
+        _NAMES[peer]: bench.turn(f"{rows} {peer}", target, connections=connections) for peer, target in targets.items()
     }
     return interleave(turns, bench.options.rounds)
 

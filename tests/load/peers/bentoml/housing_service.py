@@ -12,7 +12,7 @@ class Housing:
     def __init__(self) -> None:
         self._session = OnnxSession()
 
-    @bentoml.api
-    async def predict(self, rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg] # BentoML reads it at run time
-        predictions: np.ndarray = self._session.predict(rows.astype(np.float64, copy=False))  # type: ignore[type-arg] # as above
+    @bentoml.api  # type: ignore[untyped-decorator] # as above
+    async def predict(self, rows: np.ndarray) -> np.ndarray:
+        predictions: np.ndarray = self._session.predict(rows.astype(np.float64, copy=False))
         return predictions
