@@ -10,6 +10,7 @@ from shared.tests.serving.formats.conftest import MAX_ROWS, matrix_of, rows_of
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import BodyTooLarge, ContractViolation, MalformedBody
 from mlplatform.serving.formats.json import JsonFormat
+from mlplatform.serving.instances import OneRow
 from mlplatform.serving.prediction import Prediction
 
 FORMAT = JsonFormat(HOUSING, MAX_ROWS)
