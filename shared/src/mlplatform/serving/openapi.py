@@ -1,5 +1,6 @@
 """The predict endpoint's entry in the API description, derived from the contract."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,11 +10,20 @@ from mlplatform.contracts import Contract
 from mlplatform.serving.formats.json import instances_model
 
 _REF = "#/components/schemas/{model}"
+_TEXT = {"type": "string"}
+_BINARY = {"type": "string", "format": "binary"}
+_BULK_ANSWERS = {
+    "application/x-ndjson": {"schema": _TEXT},
+    "text/csv": {"schema": _TEXT},
+    "application/vnd.apache.arrow.stream": {"schema": _BINARY},
+}
 _PROBLEMS = {
-    "400": "The body is not JSON; says where.",
+    "400": "The body is not what its Content-Type says; says where.",
+    "406": "Accept names no format that there is.",
     "413": "Too many bytes or rows.",
+    "415": "Content-Type names no format that there is, or the body is compressed.",
     "422": "The contract is broken; every offending place is named.",
-    "503": "No verified version is loaded yet; says why.",
+    "503": "No verified version is loaded yet, or too many requests are in flight; says which.",
 }
 
 
@@ -48,19 +58,30 @@ def _operation(contract: Contract, many: str) -> dict[str, Any]:
                         "one row": {"value": row},
                         "many rows": {"value": {"instances": [row, row]}},
                     },
-                }
+                },
+                **_bulk_bodies(contract),
             },
         },
         "responses": {
             "200": {
                 "description": "The prediction, and which version made it.",
-                "content": {"application/json": {"schema": _answer_schema(contract)}},
+                "content": {"application/json": {"schema": _answer_schema(contract)}, **_BULK_ANSWERS},
             },
             **{
                 status: {"description": text, "content": {"application/problem+json": {}}}
                 for status, text in _PROBLEMS.items()
             },
         },
+    }
+
+
+def _bulk_bodies(contract: Contract) -> dict[str, Any]:
+    names, values = zip(*contract.example.items(), strict=True)
+    line = ",".join(map(str, values))
+    return {
+        "application/x-ndjson": {"schema": _TEXT, "example": json.dumps(dict(contract.example)) + "\n"},
+        "text/csv": {"schema": _TEXT, "example": f"{','.join(names)}\n{line}\n"},
+        "application/vnd.apache.arrow.stream": {"schema": _BINARY},
     }
 
 
