@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +18,32 @@ from tests.load.cores import Cores
 from tests.load.model import Model
 from tests.load.options import ROOT
 from tests.load.servers import Server, running
+from tests.load.targets import JSON_HEADERS, Target
 
 _CLOSED_PORT = 9
 """Discard: nobody listens, so the predictor lives from its cache, as with MLflow down."""
 
 
 @dataclass(frozen=True)
+class Address:
+    """A port and the process that answers there."""
+
+    port: int
+    pid: int
+
+    def target(self, path: str, bodies: tuple[bytes, ...], headers: Mapping[str, str] = JSON_HEADERS) -> Target:
+        """Posts to a path there."""
+        return Target(f"http://127.0.0.1:{self.port}{path}", bodies, headers, self.pid)
+
+
+@dataclass(frozen=True)
 class Addresses:
     """Where the contenders answer."""
 
-    bare: str
-    ours: str
-    gateway: str
-    fastapi: str
+    bare: Address
+    ours: Address
+    gateway: Address
+    fastapi: Address
 
 
 @contextmanager
@@ -38,13 +51,16 @@ def contenders(cores: Cores, model: Model, folder: Path) -> Iterator[Addresses]:
     """All of them, running on the server's core; the gateway elsewhere."""
     bare, ours, gateway, fastapi = (free_port() for _ in range(4))
     with ExitStack() as stack:
-        stack.enter_context(running(_python("bare", cores, folder, "tests.load.bare_app", str(bare))))
-        stack.enter_context(running(predictor(cores, model, folder, ours)))
-        stack.enter_context(
-            running(_python("fastapi", cores, folder, "tests.load.fastapi_app", str(fastapi), str(model.onnx)))
-        )
-        stack.enter_context(_gateway(cores, folder, port=gateway, predictor=ours))
-        yield Addresses(*(f"http://127.0.0.1:{port}" for port in (bare, ours, gateway, fastapi)))
+        servers = {
+            bare: running(_python("bare", cores, folder, "tests.load.bare_app", str(bare))),
+            ours: running(predictor(cores, model, folder, ours)),
+            fastapi: running(
+                _python("fastapi", cores, folder, "tests.load.fastapi_app", str(fastapi), str(model.onnx))
+            ),
+            gateway: _gateway(cores, folder, port=gateway, predictor=ours),
+        }
+        up = {port: Address(port, stack.enter_context(server)) for port, server in servers.items()}
+        yield Addresses(up[bare], up[ours], up[gateway], up[fastapi])
 
 
 def predictor(cores: Cores, model: Model, folder: Path, port: int) -> Server:
@@ -84,7 +100,7 @@ def _python(name: str, cores: Cores, folder: Path, module: str, port: str, *rest
 
 
 @contextmanager
-def _gateway(cores: Cores, folder: Path, *, port: int, predictor: int) -> Iterator[None]:
+def _gateway(cores: Cores, folder: Path, *, port: int, predictor: int) -> Iterator[int]:
     """The real nginx with the platform's own template."""
     state = State.claim(folder / "gateway")
     try:
@@ -100,7 +116,7 @@ def _gateway(cores: Cores, folder: Path, *, port: int, predictor: int) -> Iterat
             folder=folder,
             quiet=True,  # a line for each request
         )
-        with running(server):
-            yield
+        with running(server) as pid:
+            yield pid
     finally:
         state.release()

@@ -11,13 +11,22 @@ class FailedRequests(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What a load generator saw in one turn."""
+    """What a load generator saw in one turn.
+
+    `cpu_seconds` is what the measured process and its children used meanwhile; zero where nobody looked.
+    """
 
     requests_per_second: float
     p50_us: float
     p99_us: float
     requests: int
     errors: int
+    cpu_seconds: float = 0.0
+
+    @property
+    def requests_per_cpu_second(self) -> float:
+        """The speed that neighbours on the same core cannot take away; zero where it is not known."""
+        return self.requests / self.cpu_seconds if self.cpu_seconds else 0.0
 
 
 Rounds = Mapping[str, Sequence[Load]]
@@ -32,6 +41,7 @@ def medians(turns: Sequence[Load]) -> Load:
         p99_us=median(turn.p99_us for turn in turns),
         requests=sum(turn.requests for turn in turns),
         errors=sum(turn.errors for turn in turns),
+        cpu_seconds=sum(turn.cpu_seconds for turn in turns),
     )
 
 
@@ -42,6 +52,12 @@ def ratio(of: Sequence[float], to: Sequence[float]) -> float:
         ValueError: the two have different numbers of rounds, or none.
     """
     return median(one / other for one, other in zip(of, to, strict=True))
+
+
+def cpu_ratio(rounds: Rounds, of: str, to: str) -> float | None:
+    """The same for each second of processor time; none where it is not known."""
+    ones, others = ([turn.requests_per_cpu_second for turn in rounds[name]] for name in (of, to))
+    return ratio(ones, others) if all(ones) and all(others) else None
 
 
 def speed_ratio(rounds: Rounds, of: str, to: str) -> float:

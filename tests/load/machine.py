@@ -2,6 +2,7 @@
 
 import os
 import platform
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -48,12 +49,17 @@ class Neighbours:
 
 def _busy_seconds() -> float:
     """Of all processes but this one and its children, dead or alive."""
-    own = 0.0
-    me = psutil.Process()
-    for process in (me, *me.children(recursive=True)):
-        try:
-            own += sum(process.cpu_times()[:4])
-        except psutil.NoSuchProcess:
-            continue
     times = psutil.cpu_times()
-    return float(sum(times)) - float(times.idle) - float(getattr(times, "iowait", 0.0)) - own
+    return float(sum(times)) - float(times.idle) - float(getattr(times, "iowait", 0.0)) - cpu_seconds(os.getpid())
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """What a process and its children, dead or alive, have used of the processors; zero of none."""
+    if pid is None:
+        return 0.0
+    used = 0.0
+    process = psutil.Process(pid)
+    for member in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            used += sum(member.cpu_times()[:4])
+    return used

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from tests.load.bars import Verdict
-from tests.load.figures import Load, medians, speed_ratio
+from tests.load.bars import Bar, Verdict
+from tests.load.figures import Load, cpu_ratio, medians, speed_ratio
 from tests.load.table import table
+
+_WHOLE_FROM = 100
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,7 @@ class Result:
         """Both tables."""
         parts = [self.title, self._figures()]
         if self.verdicts:
-            head = ("promise", "measured", "wanted", "")
-            parts.append(table(head, [verdict.bar.line(verdict.measured) for verdict in self.verdicts]))
+            parts.append(table(Verdict.HEAD, [verdict.line() for verdict in self.verdicts]))
         parts += self.notes
         return "\n\n".join(parts)
 
@@ -41,14 +42,14 @@ class Result:
             "rounds": {name: [asdict(turn) for turn in turns] for name, turns in self.rounds.items()},
             "medians": {name: asdict(medians(turns)) for name, turns in self.rounds.items()},
             "promises": [
-                {**asdict(verdict.bar), "measured": verdict.measured, "holds": verdict.holds}
+                {**asdict(verdict.bar), "measured": verdict.measured, "by_cpu": verdict.by_cpu, "holds": verdict.holds}
                 for verdict in self.verdicts
             ],
             "notes": list(self.notes),
         }
 
     def _figures(self) -> str:
-        head = ["contender", "requests/s", "p50 ms", "p99 ms", "errors"]
+        head = ["contender", "requests/s", "per CPU s", "p50 ms", "p99 ms", "errors"]
         if self.reference:
             head.append(f"of {self.reference}")
         return table(head, [self._row(name, turns) for name, turns in self.rounds.items()])
@@ -57,11 +58,21 @@ class Result:
         load = medians(turns)
         row = [
             name,
-            f"{load.requests_per_second:,.0f}"
-            if load.requests_per_second >= 100
-            else f"{load.requests_per_second:.1f}",
+            _speed(load.requests_per_second),
+            _speed(load.requests_per_cpu_second),
             f"{load.p50_us / 1e3:.2f}",
             f"{load.p99_us / 1e3:.2f}",
             str(load.errors),
         ]
         return [*row, f"{speed_ratio(self.rounds, name, self.reference):.2f}"] if self.reference else row
+
+
+def compared(bar: Bar, rounds: Mapping[str, Sequence[Load]], of: str, to: str) -> Verdict:
+    """How many requests one answers for each of the other, by the clock and by processor time."""
+    return Verdict(bar, speed_ratio(rounds, of, to), cpu_ratio(rounds, of, to))
+
+
+def _speed(per_second: float) -> str:
+    if not per_second:
+        return ""
+    return f"{per_second:,.0f}" if per_second >= _WHOLE_FROM else f"{per_second:.1f}"

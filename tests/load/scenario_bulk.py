@@ -5,10 +5,9 @@ from functools import partial
 import httpx
 
 from tests.load.agreement import refuse_wrong_answers
-from tests.load.bars import Bar, Verdict
+from tests.load.bars import Bar
 from tests.load.contenders import Addresses
-from tests.load.figures import speed_ratio
-from tests.load.result import Result
+from tests.load.result import Result, compared
 from tests.load.rounds import Turn, interleave
 from tests.load.session_alone import measure
 from tests.load.targets import ARROW, Target, arrow_body, bulk_body
@@ -25,9 +24,9 @@ def bulk(bench: Workbench, addresses: Addresses) -> Result:
     """4 connections, a thousand rows in each request, beside the session in a loop on the same core."""
     body = (bulk_body(bench.model, ROWS),)
     targets = {
-        "ours JSON": Target(f"{addresses.ours}/predict", body),
-        "gateway JSON": Target(f"{addresses.gateway}/predict/housing", body),
-        "FastAPI route": Target(f"{addresses.fastapi}/predict/many", body),
+        "ours JSON": addresses.ours.target("/predict", body),
+        "gateway JSON": addresses.gateway.target("/predict/housing", body),
+        "FastAPI route": addresses.fastapi.target("/predict/many", body),
     }
     for name, target in targets.items():
         refuse_wrong_answers(name, target, bench.model, ROWS)
@@ -43,9 +42,9 @@ def bulk(bench: Workbench, addresses: Addresses) -> Result:
     for name, target in targets.items():
         turns[name] = bench.turn(f"bulk {name}", target, connections=CONNECTIONS)
     rounds = interleave(turns, bench.options.rounds)
-    verdicts = [Verdict(_JSON_BAR, speed_ratio(rounds, "ours JSON", "session alone"))]
+    verdicts = [compared(_JSON_BAR, rounds, "ours JSON", "session alone")]
     if arrow:
-        verdicts.append(Verdict(_ARROW_BAR, speed_ratio(rounds, "ours Arrow", "session alone")))
+        verdicts.append(compared(_ARROW_BAR, rounds, "ours Arrow", "session alone"))
     return Result(
         title=f"{ROWS:,} rows, {CONNECTIONS} connections",
         rounds=rounds,
@@ -60,8 +59,8 @@ def _arrow_target(bench: Workbench, addresses: Addresses) -> tuple[Target | None
     body = arrow_body(bench.model, ROWS)
     if body is None:
         return None, "no Arrow library to write a request with"
-    url, headers = f"{addresses.ours}/predict", {"Content-Type": ARROW, "Accept": ARROW}
-    status = httpx.post(url, content=body, headers=headers, trust_env=False).status_code
+    target = addresses.ours.target("/predict", (body,), {"Content-Type": ARROW, "Accept": ARROW})
+    status = httpx.post(target.url, content=body, headers=dict(target.headers), trust_env=False).status_code
     if status != httpx.codes.OK:
         return None, f"the predictor answers {status}"
-    return Target(url, (body,), headers), ""
+    return target, ""

@@ -18,8 +18,8 @@ _P99 = Bar("p99 beside / p99 alone", 3, "at most")
 
 def mixed(bench: Workbench, addresses: Addresses) -> Result:
     """16 connections with one row each, with and without one connection that sends 10,000 again and again."""
-    small = Target(f"{addresses.ours}/predict", single_bodies(bench.model))
-    large = Target(f"{addresses.ours}/predict", (bulk_body(bench.model, ROWS),))
+    small = addresses.ours.target("/predict", single_bodies(bench.model))
+    large = addresses.ours.target("/predict", (bulk_body(bench.model, ROWS),))
     meanwhile: list[Load] = []
     turns: dict[str, Turn] = {
         _ALONE: bench.turn("mixed small", small),

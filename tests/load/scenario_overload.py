@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlsplit
 
 from mlplatform.settings import PredictorSettings
 from tests.load.barrage import Outcome, Plan, run
@@ -52,7 +51,7 @@ class _Size:
 
 def overload(bench: Workbench, addresses: Addresses) -> Result:
     """As many connections as requests are admitted, each waiting for its answer; then a crowd that does not wait."""
-    port = urlsplit(addresses.ours).port or 0
+    port = addresses.ours.port
     sizes = [_Size(rows, _write(bench, rows)) for rows in SIZES]
 
     def at_capacity(size: _Size) -> Load:

@@ -4,9 +4,9 @@ from tests.load.agreement import refuse_wrong_answers
 from tests.load.bars import Bar, Verdict
 from tests.load.contenders import Addresses
 from tests.load.figures import speed_ratio
-from tests.load.result import Result
+from tests.load.result import Result, compared
 from tests.load.rounds import interleave
-from tests.load.targets import Target, single_bodies
+from tests.load.targets import single_bodies
 from tests.load.workbench import Workbench
 
 _OF_BARE = Bar("ours / bare ASGI", 0.50)
@@ -18,10 +18,10 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
     """16 connections, one row in each request."""
     bodies = single_bodies(bench.model)
     targets = {
-        "bare ASGI": Target(f"{addresses.bare}/predict", bodies),
-        "ours": Target(f"{addresses.ours}/predict", bodies),
-        "gateway": Target(f"{addresses.gateway}/predict/housing", bodies),
-        "FastAPI route": Target(f"{addresses.fastapi}/predict", bodies),
+        "bare ASGI": addresses.bare.target("/predict", bodies),
+        "ours": addresses.ours.target("/predict", bodies),
+        "gateway": addresses.gateway.target("/predict/housing", bodies),
+        "FastAPI route": addresses.fastapi.target("/predict", bodies),
     }
     for name in ("ours", "gateway", "FastAPI route"):
         refuse_wrong_answers(name, targets[name], bench.model, rows=1)
@@ -31,8 +31,8 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
         title="One row, 16 connections",
         rounds=rounds,
         verdicts=[
-            Verdict(_OF_BARE, speed_ratio(rounds, "ours", "bare ASGI")),
-            Verdict(_OF_FASTAPI, speed_ratio(rounds, "ours", "FastAPI route")),
+            compared(_OF_BARE, rounds, "ours", "bare ASGI"),
+            compared(_OF_FASTAPI, rounds, "ours", "FastAPI route"),
             Verdict(_OF_DIRECT, speed_ratio(rounds, "gateway", "ours")),
         ],
         reference="bare ASGI",

@@ -51,8 +51,8 @@ class Server:
 
 
 @contextmanager
-def running(server: Server) -> Iterator[None]:
-    """The server is ready inside, and gone with all its children after.
+def running(server: Server) -> Iterator[int]:
+    """The server is ready inside, under the process id that is given, and gone with all its children after.
 
     Raises:
         DidNotStart: it is not ready in time.
@@ -70,7 +70,7 @@ def running(server: Server) -> Iterator[None]:
         )
     try:
         _wait(server, process)
-        yield
+        yield process.pid
     finally:
         _end(process)
 

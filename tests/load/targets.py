@@ -9,7 +9,7 @@ import orjson
 from mlplatform.contracts import HOUSING
 from tests.load.model import Model
 
-JSON = "application/json"
+JSON_HEADERS = {"Content-Type": "application/json"}
 ARROW = "application/vnd.apache.arrow.stream"
 
 SINGLE_BODIES = 256
@@ -18,11 +18,12 @@ SINGLE_BODIES = 256
 
 @dataclass(frozen=True)
 class Target:
-    """A POST to send again and again; the bodies take turns."""
+    """A POST to send again and again; the bodies take turns. `pid` is the process that answers."""
 
     url: str
     bodies: tuple[bytes, ...] = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": JSON})
+    headers: Mapping[str, str] = field(default_factory=lambda: JSON_HEADERS)
+    pid: int | None = None
 
 
 def records(model: Model, count: int) -> list[dict[str, float]]:

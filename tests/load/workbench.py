@@ -6,6 +6,7 @@ from functools import partial
 from tests.load.background import Background
 from tests.load.cores import Cores
 from tests.load.figures import Load
+from tests.load.machine import cpu_seconds
 from tests.load.model import Model
 from tests.load.options import Options
 from tests.load.rounds import Turn
@@ -34,4 +35,6 @@ class Workbench:
 
     def _measure(self, name: str, target: Target, wrk: Wrk) -> Load:
         wrk.run(name, target, _WARM_UP_SECONDS)
-        return wrk.run(name, target, self.options.seconds)
+        before = cpu_seconds(target.pid)
+        load = wrk.run(name, target, self.options.seconds)
+        return replace(load, cpu_seconds=cpu_seconds(target.pid) - before)

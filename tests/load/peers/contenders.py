@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.local.environment import clean_environment
 from mlplatform.contracts import HOUSING
 from tests.helpers.ports import free_port
-from tests.load.contenders import predictor
+from tests.load.contenders import Address, predictor
 from tests.load.cores import Cores
 from tests.load.model import Model
 from tests.load.peers.environments import PEERS, environment
@@ -21,12 +21,12 @@ _START_SECONDS = 90
 
 @dataclass(frozen=True)
 class PeerAddresses:
-    """The URLs to post rows to."""
+    """Where they answer."""
 
-    ours: str
-    mlserver: str
-    bentoml: str
-    mlflow: str
+    ours: Address
+    mlserver: Address
+    bentoml: Address
+    mlflow: Address
 
 
 @contextmanager
@@ -34,17 +34,17 @@ def peers(cores: Cores, model: Model, folder: Path) -> Iterator[PeerAddresses]:
     """Ours and the peers, up from the first scenario to the last."""
     environments = folder.parent / "envs"
     port = free_port()
+    servers = [
+        (predictor(cores, model, folder, port), port),
+        _mlserver(cores, model, folder, environment("mlserver", environments)),
+        _bentoml(cores, model, folder, environment("bentoml", environments)),
+        _mlflow(cores, model, folder, environment("mlflow", environments)),
+    ]
     with ExitStack() as stack:
-        stack.enter_context(running(predictor(cores, model, folder, port)))
-        mlserver, mlserver_url = _mlserver(cores, model, folder, environment("mlserver", environments))
-        bentoml, bentoml_url = _bentoml(cores, model, folder, environment("bentoml", environments))
-        mlflow, mlflow_url = _mlflow(cores, model, folder, environment("mlflow", environments))
-        for server in (mlserver, bentoml, mlflow):
-            stack.enter_context(running(server))
-        yield PeerAddresses(f"http://127.0.0.1:{port}/predict", mlserver_url, bentoml_url, mlflow_url)
+        yield PeerAddresses(*(Address(port, stack.enter_context(running(server))) for server, port in servers))
 
 
-def _mlserver(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[Server, str]:
+def _mlserver(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[Server, int]:
     home = folder / "mlserver"
     home.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -72,10 +72,10 @@ def _mlserver(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple
         folder=home,
         start_seconds=_START_SECONDS,
     )
-    return server, f"http://127.0.0.1:{port}/v2/models/housing/infer"
+    return server, port
 
 
-def _bentoml(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[Server, str]:
+def _bentoml(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[Server, int]:
     port = free_port()
     server = Server(
         name="bentoml",
@@ -90,10 +90,10 @@ def _bentoml(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[
         folder=folder / "bentoml",
         start_seconds=_START_SECONDS,
     )
-    return server, f"http://127.0.0.1:{port}/predict"
+    return server, port
 
 
-def _mlflow(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[Server, str]:
+def _mlflow(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[Server, int]:
     port = free_port()
     server = Server(
         name="mlflow",
@@ -107,7 +107,7 @@ def _mlflow(cores: Cores, model: Model, folder: Path, programs: Path) -> tuple[S
         folder=folder / "mlflow",
         start_seconds=_START_SECONDS,
     )
-    return server, f"http://127.0.0.1:{port}/invocations"
+    return server, port
 
 
 def _peer(name: str, programs: Path, model: Model) -> dict[str, str]:

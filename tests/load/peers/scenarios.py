@@ -1,18 +1,17 @@
 """The same rows to each peer, in the words of its own protocol."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
 import orjson
 
 from mlplatform.contracts import HOUSING
 from tests.load.agreement import refuse_wrong_answers
-from tests.load.bars import Bar, Verdict
-from tests.load.figures import Load, speed_ratio
+from tests.load.bars import Bar
+from tests.load.figures import Load
 from tests.load.peers.contenders import PeerAddresses
-from tests.load.result import Result
+from tests.load.result import Result, compared
 from tests.load.rounds import interleave
-from tests.load.targets import SINGLE_BODIES, Target, bulk_body, single_bodies
+from tests.load.targets import SINGLE_BODIES, bulk_body, single_bodies
 from tests.load.workbench import Workbench
 
 ROWS = 1_000
@@ -38,8 +37,8 @@ def single(bench: Workbench, addresses: PeerAddresses) -> Result:
         title="One row, 16 connections",
         rounds=rounds,
         verdicts=[
-            Verdict(_OF_MLSERVER, speed_ratio(rounds, "ours", _NAMES["mlserver"])),
-            Verdict(_OF_MLFLOW, speed_ratio(rounds, "ours", _NAMES["mlflow"])),
+            compared(_OF_MLSERVER, rounds, "ours", _NAMES["mlserver"]),
+            compared(_OF_MLFLOW, rounds, "ours", _NAMES["mlflow"]),
         ],
         reference="ours",
     )
@@ -57,7 +56,12 @@ def bulk(bench: Workbench, addresses: PeerAddresses) -> Result:
 def _rounds(
     bench: Workbench, addresses: PeerAddresses, bodies: Mapping[str, tuple[bytes, ...]], *, rows: int, connections: int
 ) -> dict[str, list[Load]]:
-    targets = {peer: Target(url, bodies[peer]) for peer, url in asdict(addresses).items()}
+    targets = {
+        "ours": addresses.ours.target("/predict", bodies["ours"]),
+        "mlserver": addresses.mlserver.target("/v2/models/housing/infer", bodies["mlserver"]),
+        "bentoml": addresses.bentoml.target("/predict", bodies["bentoml"]),
+        "mlflow": addresses.mlflow.target("/invocations", bodies["mlflow"]),
+    }
     for peer, target in targets.items():
         refuse_wrong_answers(peer, target, bench.model, rows)
     turns = {
