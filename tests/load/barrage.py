@@ -79,10 +79,10 @@ def run(core: int, plan: Plan) -> Outcome:
     return Outcome(**json.loads(done.stdout))
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection with at most one request on its way."""
 
-    def __init__(self, request: bytes, answered: Callable[["_Connection", int, float], None]) -> None:
+    def __init__(self, request: bytes, answered: Callable[["Connection", int, float], None]) -> None:
         self._request = request
         self._answered = answered
         self._transport: asyncio.Transport | None = None
@@ -140,7 +140,7 @@ class _Barrage:
         body = Path(plan.body_file).read_bytes()
         head = f"POST {plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         self._request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        self._idle: deque[_Connection] = deque()
+        self._idle: deque[Connection] = deque()
         self._took: dict[int, list[float]] = {_OK: [], _SHED: []}
         self._errors = 0
         self._sent = 0
@@ -158,13 +158,13 @@ class _Barrage:
         await sending
         return self._outcome(took)
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(self._connection, "127.0.0.1", self._plan.port)
         return connection
 
-    def _connection(self) -> _Connection:
-        return _Connection(self._request, self._answered)
+    def _connection(self) -> Connection:
+        return Connection(self._request, self._answered)
 
     async def _closed_loop(self) -> None:
         while self._idle:
@@ -186,7 +186,7 @@ class _Barrage:
         self._sent += self._counts
         connection.send()
 
-    def _answered(self, connection: _Connection, status: int, took: float) -> None:
+    def _answered(self, connection: Connection, status: int, took: float) -> None:
         if self._counts:
             if status in self._took:
                 self._took[status].append(took)

@@ -20,7 +20,7 @@ from tests.load.options import ROOT
 from tests.load.servers import Server, running
 from tests.load.targets import JSON_HEADERS, Target
 
-_CLOSED_PORT = 9
+CLOSED_URL = "http://127.0.0.1:9"
 """Discard: nobody listens, so the predictor lives from its cache, as with MLflow down."""
 
 
@@ -75,7 +75,7 @@ def predictor(cores: Cores, model: Model, folder: Path, port: int) -> Server:
             "MLPLATFORM_HOST": "127.0.0.1",
             "MLPLATFORM_PORT": str(port),
             "MLPLATFORM_LOG_FORMAT": "json",
-            "MLPLATFORM_MLFLOW_URL": f"http://127.0.0.1:{_CLOSED_PORT}",
+            "MLPLATFORM_MLFLOW_URL": CLOSED_URL,
             "MLPLATFORM_CACHE_DIR": str(model.cache),
         },
         folder=folder,
