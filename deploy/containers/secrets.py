@@ -15,6 +15,7 @@ _PASSWORDS = (
     "redis_exporter_password",
     "grafana_admin_password",
 )
+_MEASURES = "+latency|latest +latency|histogram +slowlog|len +slowlog|get"
 
 
 def make_secrets(folder: Path) -> None:
@@ -39,22 +40,23 @@ def _password(path: Path) -> str:
 def _derived(passwords: Mapping[str, str]) -> dict[str, str]:
     """Where a program takes its password as part of something longer."""
     exporter = passwords["redis_exporter_password"]
+    of_trainer, of_exporter = _sha256(passwords["redis_trainer_password"]), _sha256(exporter)
     return {
         "mlplatform_database_url": (
             f"postgresql+psycopg://trainer:{passwords['postgres_trainer_password']}@postgres:5432/trainer"
         ),
         "mlplatform_redis_url": f"redis://trainer:{passwords['redis_trainer_password']}@redis:6379/0",
         "redis_exporter_passwords": json.dumps({"redis://exporter@redis:6379": exporter}),
-        "redis_users": "\n".join(
-            [
-                "user default on nopass resetchannels -@all +ping",
-                f"user trainer on #{_sha256(passwords['redis_trainer_password'])} ~* &* +@all -@admin -@dangerous +info",
-                f"user exporter on #{_sha256(exporter)} -@all +@connection +info +config|get +latency|latest "
-                "+latency|histogram +slowlog|len +slowlog|get",
-                "",
-            ]
+        "redis_users": _lines(
+            "user default on nopass resetchannels -@all +ping",
+            f"user trainer on #{of_trainer} ~* &* +@all -@admin -@dangerous +info",
+            f"user exporter on #{of_exporter} -@all +@connection +info +config|get {_MEASURES}",
         ),
     }
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _sha256(text: str) -> str:
