@@ -3,14 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from mlplatform.contracts import HOUSING, IRIS, Contract, contract_of
+from mlplatform.contracts import HOUSING, Contract, contract_of
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.errors import ParityCheckFailed
-from trainer.execution import FIRST_START, Progress, run_job, train_missing
+from trainer.execution import run_job
 from trainer.jobs import JobStore, State
-from trainer.pipeline import TrainedVersion
-from trainer.testing import InMemoryQueue
+from trainer.pipeline import Progress, TrainedVersion
 
 
 @dataclass
@@ -81,14 +80,16 @@ def test_a_bug_ends_the_job_and_is_not_hidden(jobs: JobStore) -> None:
     assert jobs.get(job.id).state is State.FAILED
 
 
-def test_an_empty_registry_makes_a_job_for_every_model(jobs: JobStore) -> None:
-    queue = InMemoryQueue()
-    created = train_missing(jobs, InstantTraining(), queue)
-    assert [job.model for job in created] == ["housing", "iris"]
-    assert queue.published == [job.id for job in created]
-    assert {job.reason for job in created} == {FIRST_START}
+def test_an_attempt_that_was_taken_over_promotes_nothing(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "new data")
 
+    class Slow(InstantTraining):
+        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+            jobs.requeue(jobs.get(job.id))
+            assert jobs.start(job.id)
+            return super().train(model, reason=reason, progress=progress)
 
-def test_models_with_a_champion_or_an_active_job_are_left_alone(jobs: JobStore) -> None:
-    jobs.create(IRIS, "new data")
-    assert train_missing(jobs, InstantTraining(champions={HOUSING.registered_model: "1"}), InMemoryQueue()) == []
+    training = Slow()
+    run_job(job.id, jobs, training)
+    assert training.champions == {}
+    assert jobs.get(job.id).state is State.RUNNING

@@ -49,7 +49,7 @@ def test_thresholds_of_boosted_trees_keep_double_precision(housing: pd.DataFrame
     (node,) = onnx.load_from_string(to_onnx(HOUSING, model)).graph.node
     written = {a.name: onnx.numpy_helper.to_array(a.t) for a in node.attribute if a.type == a.TENSOR}
     assert {values.dtype.name for values in written.values()} == {"float64"}
-    assert set(model._predictors[0][0].nodes["num_threshold"]) <= set(written["nodes_values_as_tensor"])  # noqa: SLF001
+    assert set(model._predictors[0][0].nodes["num_threshold"]) <= set(written["nodes_values_as_tensor"])
 
 
 def test_the_same_model_gives_the_same_bytes(housing: pd.DataFrame) -> None:

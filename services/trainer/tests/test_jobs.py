@@ -1,12 +1,15 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from mlplatform.contracts import HOUSING, IRIS
+from mlplatform.contracts import HOUSING, IRIS, Contract
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
-from trainer.errors import JobNotFound, TrainingInProgress
-from trainer.jobs import MAX_ATTEMPTS, JobStore, State
+from trainer.db.tables import jobs as table
+from trainer.errors import DatabaseUnavailable, JobNotFound, TrainingInProgress
+from trainer.jobs import LEASE, MAX_ATTEMPTS, Job, JobStore, State
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def test_models_do_not_wait_for_each_other(jobs: JobStore) -> None:
 
 
 def test_after_the_end_of_a_job_the_model_can_be_trained_again(jobs: JobStore) -> None:
-    jobs.fail(jobs.create(HOUSING, "").id, "no disk")
+    jobs.fail(jobs.create(HOUSING, ""), "no disk")
     assert jobs.create(HOUSING, "").state is State.QUEUED
 
 
@@ -43,12 +46,24 @@ def test_an_unknown_job_is_not_found(jobs: JobStore) -> None:
         jobs.get("nobody")
 
 
+def started(jobs: JobStore, contract: Contract = HOUSING) -> Job:
+    job = jobs.start(jobs.create(contract, "").id)
+    assert job is not None
+    return job
+
+
+def silence(jobs: JobStore, job: Job) -> None:
+    """As if nothing had been heard of the job for longer than its lease."""
+    with jobs._engine.begin() as connection:
+        long_ago = datetime.now(UTC) - 2 * LEASE
+        connection.execute(update(table).where(table.c.id == job.id).values(seen_at=long_ago))
+
+
 def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
-    job = jobs.create(HOUSING, "")
-    jobs.start(job.id)
-    jobs.progress(job.id, "cross-validation", 40)
+    job = started(jobs)
+    jobs.progress(job, "cross-validation", 40)
     assert (jobs.get(job.id).stage, jobs.get(job.id).percent) == ("cross-validation", 40)
-    jobs.promoted(job.id, version="3", run_id="abc", metrics={"holdout_rmse": 0.45})
+    jobs.promoted(job, version="3", run_id="abc", metrics={"holdout_rmse": 0.45})
     done = jobs.get(job.id)
     assert (done.state, done.version, done.run_id, done.percent) == (State.PROMOTED, "3", "abc", 100)
     assert done.metrics == {"holdout_rmse": 0.45}
@@ -58,34 +73,75 @@ def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
 
 
 def test_a_final_state_is_final(jobs: JobStore) -> None:
-    job = jobs.create(HOUSING, "")
-    jobs.fail(job.id, "first")
-    jobs.fail(job.id, "second")
-    jobs.progress(job.id, "late", 99)
-    jobs.promoted(job.id, version="1", run_id="", metrics={})
+    job = started(jobs)
+    jobs.fail(job, "first")
+    jobs.fail(job, "second")
+    jobs.progress(job, "late", 99)
+    jobs.promoted(job, version="1", run_id="", metrics={})
     assert (jobs.get(job.id).state, jobs.get(job.id).error) == (State.FAILED, "first")
     assert jobs.start(job.id) is None
 
 
-def test_a_job_delivered_again_and_again_is_given_up(jobs: JobStore) -> None:
+def test_a_job_at_work_is_not_taken_by_a_second_delivery(jobs: JobStore) -> None:
+    assert jobs.start(started(jobs).id) is None
+
+
+def test_a_job_whose_worker_fell_silent_is_abandoned_and_can_be_taken_over(jobs: JobStore) -> None:
+    job = started(jobs)
+    assert jobs.abandoned() == []
+    silence(jobs, job)
+    assert [one.id for one in jobs.abandoned()] == [job.id]
+    second = jobs.start(job.id)
+    assert second is not None
+    assert second.attempts == 2
+
+
+def test_what_an_attempt_writes_after_it_was_taken_over_has_no_effect(jobs: JobStore) -> None:
+    first = started(jobs)
+    silence(jobs, first)
+    second = jobs.start(first.id)
+    assert second is not None
+    assert not jobs.sign_of_life(first)
+    jobs.promoted(first, version="1", run_id="", metrics={})
+    jobs.fail(first, "late")
+    assert jobs.get(first.id).state is State.RUNNING
+    assert jobs.sign_of_life(second)
+
+
+def test_a_job_whose_message_was_lost_is_abandoned_until_it_is_queued_again(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "")
+    silence(jobs, job)
+    assert [one.id for one in jobs.abandoned()] == [job.id]
+    assert jobs.requeue(job)
+    assert jobs.abandoned() == []
+
+
+def test_a_job_that_never_comes_to_an_end_is_given_up(jobs: JobStore) -> None:
     job = jobs.create(HOUSING, "")
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        started = jobs.start(job.id)
-        assert started is not None
-        assert started.attempts == attempt
+        taken = jobs.start(job.id)
+        assert taken is not None
+        assert taken.attempts == attempt
+        silence(jobs, taken)
     assert jobs.start(job.id) is None
     assert jobs.get(job.id).state is State.FAILED
     assert "given up" in str(jobs.get(job.id).error)
+
+
+def test_a_database_that_does_not_answer_is_told_apart_from_a_bug(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        JobStore(connect(f"sqlite:///{tmp_path}/empty.db")).newest(1)
 
 
 def test_the_newest_jobs_come_first(jobs: JobStore) -> None:
     ids = [jobs.create(contract, "").id for contract in (HOUSING, IRIS)]
     assert [job.id for job in jobs.newest(10)] == ids[::-1]
     assert [job.id for job in jobs.newest(1)] == ids[1:]
+    assert [job.id for job in jobs.newest(10, "housing")] == ids[:1]
 
 
 def test_jobs_are_counted_by_model_and_state(jobs: JobStore) -> None:
-    jobs.fail(jobs.create(HOUSING, "").id, "")
+    jobs.fail(jobs.create(HOUSING, ""), "")
     jobs.create(HOUSING, "")
     assert jobs.counts() == {("housing", "failed"): 1, ("housing", "queued"): 1}
 

@@ -24,7 +24,12 @@ from collections.abc import Mapping, Sequence
 
 
 class PlatformError(Exception):
-    """The root: whoever catches it catches only failures that were foreseen."""
+    """The root: whoever catches it catches only failures that were foreseen.
+
+    `members` are facts for the problem document that a client gets.
+    """
+
+    members: Mapping[str, object] = {}
 
 
 class MalformedBody(PlatformError):
@@ -60,6 +65,7 @@ class ContractViolation(PlatformError):
     def __init__(self, message: str, errors: Sequence[Mapping[str, object]] = ()) -> None:
         super().__init__(message)
         self.errors = errors
+        self.members = {"errors": errors}
 
 
 class UnknownModel(PlatformError):

@@ -37,6 +37,15 @@ def test_nothing_is_left_of_a_staging_folder(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["3"]
 
 
+def test_the_champion_and_the_newest_versions_are_kept(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.put("1", b"manifest", b"model")
+    cache.remember_champion("1")
+    for version in range(2, 9):
+        cache.put(str(version), b"manifest", b"model")
+    assert {entry.name for entry in tmp_path.iterdir() if entry.is_dir()} == {"1", "6", "7", "8"}
+
+
 def test_the_champion_is_remembered_over_a_restart(tmp_path: Path) -> None:
     assert ArtifactCache(tmp_path).champion() is None
     ArtifactCache(tmp_path).remember_champion("7")

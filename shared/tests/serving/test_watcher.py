@@ -91,6 +91,10 @@ BROKEN = {
     "unloadable": {"onnx": b"not onnx"},
     "golden": {"golden": {"rows": [[1.0] * 8], "predictions": [999.0]}},
     "another model": {"model": "iris"},
+    "no golden rows": {"golden": {"rows": [], "predictions": []}},
+    "a golden row of another width": {"golden": {"rows": [[1.0]], "predictions": [1.0]}},
+    "an incomplete training range": {"training_range": {"MedInc": [0.0, 1.0]}},
+    "a manifest of another kind": {"schema_version": 2},
     "other features": {"features": ["a"]},
     "a classification": {"onnx": classification_onnx()},
 }
@@ -106,8 +110,24 @@ async def test_a_broken_version_is_refused_and_the_old_one_keeps_serving(
     await replica.watcher.check()
     assert replica.version == "1"
     assert replica.reloads("refused") == 1
-    assert replica.watcher.trouble is not None
-    assert "refused" in replica.watcher.trouble
+    trouble = replica.watcher.trouble
+    assert trouble is not None
+    assert "refused" in trouble
+    await replica.watcher.check()
+    assert replica.watcher.trouble == trouble
+
+
+async def test_a_cache_that_cannot_be_read_is_done_without(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    publish("1")
+    await replica.watcher.check()
+    (tmp_path / "champion").unlink()
+    (tmp_path / "champion").mkdir()
+    restarted = Replica(registry, tmp_path)
+    await restarted.watcher.start_from_cache()
+    assert restarted.version is None
+    assert restarted.slot.reason
 
 
 async def test_a_refused_version_is_not_tried_at_every_poll(replica: Replica, publish: Publish) -> None:

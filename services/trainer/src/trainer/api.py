@@ -17,7 +17,7 @@ from mlplatform.telemetry.metrics import CountsCollector, process_registry
 from mlplatform.web.server import serve
 from mlplatform.web.service import create_service
 from trainer.db.engine import connect
-from trainer.errors import BrokerUnavailable, JobNotFound, TrainingInProgress
+from trainer.errors import BrokerUnavailable, DatabaseUnavailable, JobNotFound, TrainingInProgress
 from trainer.jobs import Job, JobStore
 from trainer.settings import TrainerSettings
 from trainer.submission import submit
@@ -27,6 +27,7 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     JobNotFound: HTTPStatus.NOT_FOUND,
     TrainingInProgress: HTTPStatus.CONFLICT,
     BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

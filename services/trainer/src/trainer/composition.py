@@ -7,7 +7,7 @@ from trainer.pipeline import Progress, TrainedVersion, train
 from trainer.promotion import promote
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
-from trainer.tracking import MlflowTracker
+from trainer.tracking import MlflowTracker, answering
 
 
 def open_jobs(settings: TrainerSettings) -> JobStore:
@@ -33,7 +33,8 @@ class RegisteredTraining:
         )
 
     def promote(self, trained: TrainedVersion) -> None:
-        promote(self._tracker.client, trained.registered_model, trained.version)
+        with answering():
+            promote(self._tracker.client, trained.registered_model, trained.version)
 
     def champion(self, contract: Contract) -> str | None:
         return self._tracker.champion(contract)

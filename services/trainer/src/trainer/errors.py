@@ -6,6 +6,7 @@ PlatformError
 ├── ParityCheckFailed    the ONNX model does not answer as the scikit-learn pipeline
 ├── JobNotFound          no job has that id
 ├── TrainingInProgress   the model has an active job
+├── DatabaseUnavailable  the jobs cannot be read or written
 └── BrokerUnavailable    the job could not be handed to the worker
 """
 
@@ -37,7 +38,11 @@ class TrainingInProgress(PlatformError):
 
     def __init__(self, message: str, job_id: str) -> None:
         super().__init__(message)
-        self.job_id = job_id
+        self.members = {"job_id": job_id}
+
+
+class DatabaseUnavailable(PlatformError):
+    """The jobs cannot be read or written."""
 
 
 class BrokerUnavailable(PlatformError):

@@ -1,20 +1,23 @@
 """Jobs: what a client asked for and polls. The rows are the truth; the broker only carries ids."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import uuid_utils
 from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
 from trainer.db.tables import jobs
-from trainer.errors import JobNotFound, TrainingInProgress
+from trainer.errors import DatabaseUnavailable, JobNotFound, TrainingInProgress
 
 MAX_ATTEMPTS = 3
+LEASE = timedelta(seconds=30)
+WAITING = "waiting for the worker"
 
 
 class State(StrEnum):
@@ -30,7 +33,7 @@ class State(StrEnum):
         return self in {State.QUEUED, State.RUNNING}
 
 
-_ACTIVE = [state.value for state in State if state.is_active]
+_IS_ACTIVE = jobs.c.state.in_([state.value for state in State if state.is_active])
 
 
 class Job(BaseModel):
@@ -50,10 +53,11 @@ class Job(BaseModel):
     metrics: dict[str, float] | None = None
     error: str | None = None
     created_at: AwareDatetime
+    seen_at: AwareDatetime
     started_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
 
-    @field_validator("created_at", "started_at", "finished_at", mode="before")
+    @field_validator("created_at", "seen_at", "started_at", "finished_at", mode="before")
     @classmethod
     def _as_utc(cls, value: datetime | None) -> datetime | None:
         """SQLite forgets the zone of what was written as UTC."""
@@ -61,7 +65,11 @@ class Job(BaseModel):
 
 
 class JobStore:
-    """The jobs of a database."""
+    """The jobs of a database. Every call raises `DatabaseUnavailable` when that does not answer.
+
+    Whoever works on a job gives a sign of life more often than every `LEASE`; a job without one may be taken over.
+    The number of its attempts is the fencing token: what an attempt writes after another has begun has no effect.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -77,13 +85,14 @@ class JobStore:
             "model": contract.model,
             "reason": reason,
             "state": State.QUEUED,
-            "stage": "waiting for the worker",
+            "stage": WAITING,
             "percent": 0,
             "attempts": 0,
             "created_at": _now(),
+            "seen_at": _now(),
         }
         try:
-            with self._engine.begin() as connection:
+            with self._transaction() as connection:
                 connection.execute(insert(jobs).values(job))
         except IntegrityError:
             active = self.active(contract)
@@ -98,70 +107,103 @@ class JobStore:
         Raises:
             JobNotFound: no job has that id.
         """
-        with self._engine.connect() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
-        if row is None:
+        found = self._select(select(jobs).where(jobs.c.id == job_id))
+        if not found:
             raise JobNotFound(f"no job {job_id}")
-        return Job.model_validate(row)
+        return found[0]
 
     def active(self, contract: Contract) -> Job | None:
         """The model's job that is not at its end yet, if there is one."""
-        query = select(jobs).where(jobs.c.model == contract.model, jobs.c.state.in_(_ACTIVE))
-        with self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return Job.model_validate(row) if row else None
+        found = self._select(select(jobs).where(jobs.c.model == contract.model, _IS_ACTIVE))
+        return found[0] if found else None
 
-    def newest(self, limit: int) -> list[Job]:
-        """The latest jobs, newest first. Ids are ordered by time."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(jobs).order_by(jobs.c.id.desc()).limit(limit)).all()
-        return [Job.model_validate(row) for row in rows]
+    def newest(self, limit: int, model: str | None = None) -> list[Job]:
+        """The latest jobs, of one model or of all, newest first. Ids are ordered by time."""
+        query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
+        return self._select(query if model is None else query.where(jobs.c.model == model))
+
+    def abandoned(self) -> list[Job]:
+        """Active jobs without a sign of life for longer than the lease: their message or their worker was lost."""
+        return self._select(select(jobs).where(_IS_ACTIVE, jobs.c.seen_at < _now() - LEASE).order_by(jobs.c.id))
 
     def counts(self) -> dict[tuple[str, ...], int]:
         """The number of jobs by model and state."""
         query = select(jobs.c.model, jobs.c.state, func.count()).group_by(jobs.c.model, jobs.c.state)
-        with self._engine.connect() as connection:
+        with self._transaction() as connection:
             return {(model, state): count for model, state, count in connection.execute(query)}
 
     def trouble(self) -> str | None:
         """Why the jobs cannot be read, if so."""
         try:
-            with self._engine.connect() as connection:
-                connection.execute(select(jobs.c.id).limit(1))
-        except SQLAlchemyError as error:
-            return f"the database does not answer: {type(error).__name__}"
+            self.newest(1)
+        except DatabaseUnavailable as error:
+            return str(error)
         return None
 
     def start(self, job_id: str) -> Job | None:
-        """Take a job for an attempt; none when it is at its end, or ends here after too many attempts."""
+        """Take a job for an attempt.
+
+        None when it is at its end, when another attempt is alive, or when it ends here after too many attempts.
+        """
         job = self.get(job_id)
-        if not job.state.is_active:
+        if not job.state.is_active or (job.state is State.RUNNING and job.seen_at >= _now() - LEASE):
             return None
         if job.attempts >= MAX_ATTEMPTS:
-            self.fail(job_id, f"given up after {job.attempts} attempts that did not come to an end")
+            self.fail(job, f"given up after {job.attempts} attempts that did not come to an end")
             return None
-        self._change(job_id, state=State.RUNNING, attempts=job.attempts + 1, started_at=_now(), stage="starting")
-        return self.get(job_id)
+        now = _now()
+        taken = self._change(
+            job,
+            state=State.RUNNING,
+            attempts=job.attempts + 1,
+            started_at=now,
+            seen_at=now,
+            stage="starting",
+            percent=0,
+        )
+        return self.get(job_id) if taken else None
 
-    def progress(self, job_id: str, stage: str, percent: int) -> None:
+    def sign_of_life(self, job: Job) -> bool:
+        """Extend the lease; false when it is lost."""
+        return self._change(job, seen_at=_now())
+
+    def requeue(self, job: Job) -> bool:
+        """Let a job wait for a worker again; false when somebody else was quicker."""
+        return self._change(job, state=State.QUEUED, stage=WAITING, seen_at=_now())
+
+    def progress(self, job: Job, stage: str, percent: int) -> None:
         """Say how far it is."""
-        self._change(job_id, stage=stage, percent=percent)
+        self._change(job, stage=stage, percent=percent, seen_at=_now())
 
-    def promoted(self, job_id: str, *, version: str, run_id: str, metrics: Mapping[str, float]) -> None:
+    def promoted(self, job: Job, *, version: str, run_id: str, metrics: Mapping[str, float]) -> None:
         """The end: the version serves."""
-        self._finish(job_id, State.PROMOTED, version=version, run_id=run_id, metrics=dict(metrics), percent=100)
+        self._finish(job, State.PROMOTED, version=version, run_id=run_id, metrics=dict(metrics), percent=100)
 
-    def fail(self, job_id: str, error: str) -> None:
+    def fail(self, job: Job, error: str) -> None:
         """The end: no version came of it."""
-        self._finish(job_id, State.FAILED, error=error)
+        self._finish(job, State.FAILED, error=error)
 
-    def _finish(self, job_id: str, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
-        self._change(job_id, state=state, stage="finished", finished_at=_now(), **values)
+    def _finish(self, job: Job, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
+        self._change(job, state=state, stage="finished", finished_at=_now(), **values)
 
-    def _change(self, job_id: str, **values: Any) -> None:  # noqa: ANN401 # columns
-        active = jobs.c.state.in_(_ACTIVE)
-        with self._engine.begin() as connection:
-            connection.execute(update(jobs).where(jobs.c.id == job_id, active).values(values))
+    def _change(self, job: Job, **values: Any) -> bool:  # noqa: ANN401 # columns
+        mine = (jobs.c.id == job.id, jobs.c.attempts == job.attempts, _IS_ACTIVE)
+        with self._transaction() as connection:
+            return connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
+
+    def _select(self, query: Select[Any]) -> list[Job]:
+        with self._transaction() as connection:
+            return [Job.model_validate(row) for row in connection.execute(query)]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except IntegrityError:
+            raise
+        except SQLAlchemyError as error:
+            raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
 
 
 def _now() -> datetime:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from mlplatform.errors import ArtifactRejected
+from mlplatform.errors import ArtifactRejected, RegistryUnavailable
 from mlplatform.runtime.session import OnnxModel
 from trainer.datasets import Split, load, process
 from trainer.errors import ExportFailed, ParityCheckFailed
@@ -164,6 +164,7 @@ def _run(
     try:
         yield run_id
     except BaseException:
-        tracker.end_run(run_id, succeeded=False)
+        with suppress(RegistryUnavailable):  # what went wrong first is what is told
+            tracker.end_run(run_id, succeeded=False)
         raise
     tracker.end_run(run_id, succeeded=True)

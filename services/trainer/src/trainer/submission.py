@@ -17,6 +17,6 @@ def submit(contract: Contract, reason: str, jobs: JobStore, queue: Queue) -> Job
     try:
         queue.publish(job.id)
     except BrokerUnavailable as error:
-        jobs.fail(job.id, str(error))
+        jobs.fail(job, str(error))
         raise
     return job

@@ -12,8 +12,8 @@ from trainer.errors import BrokerUnavailable
 from trainer.settings import TrainerSettings
 
 TRAIN = "trainer.train"
-TRAIN_MISSING = "trainer.train_missing"
-TRAIN_MISSING_SECONDS = 10.0
+KEEP_UP = "trainer.keep_up"
+KEEP_UP_SECONDS = 10.0
 
 _SOFT_LIMIT_SECONDS = 30 * 60
 _HARD_LIMIT_SECONDS = _SOFT_LIMIT_SECONDS + 60
@@ -78,10 +78,10 @@ def create_celery(settings: TrainerSettings) -> Celery:
         },
         beat_schedule_filename=str(settings.beat_schedule),
         beat_schedule={
-            "train what has no champion": {
-                "task": TRAIN_MISSING,
-                "schedule": TRAIN_MISSING_SECONDS,
-                "options": {"expires": TRAIN_MISSING_SECONDS},
+            "keep up": {
+                "task": KEEP_UP,
+                "schedule": KEEP_UP_SECONDS,
+                "options": {"expires": KEEP_UP_SECONDS},
             }
         },
     )

@@ -28,6 +28,7 @@ from mlplatform.registry.manifest import CHAMPION, MANIFEST_FILE, MANIFEST_TAG, 
 from trainer.tracker import Release
 
 _ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
+_OUR_FAULT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 _DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
 _PARENT_TAG = "mlflow.parentRunId"
 _LOADING_NEEDS = ("scikit-learn", "skl2onnx", "skops", "numpy", "pandas")
@@ -45,12 +46,12 @@ class MlflowTracker:
 
     def start_run(self, experiment: str, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
         nesting = {_PARENT_TAG: parent} if parent else {}
-        with _answering():
+        with answering():
             run = self.client.create_run(self._experiment_id(experiment), tags={**tags, **nesting}, run_name=name)
         return str(run.info.run_id)
 
     def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        with _answering():
+        with answering():
             self.client.log_batch(run_id, params=[Param(name, value) for name, value in params.items()])
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
@@ -60,16 +61,16 @@ class MlflowTracker:
         self._log(run_id, [(name, value, step) for step, value in enumerate(values)])
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        with _answering():
+        with answering():
             self.client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
     def end_run(self, run_id: str, *, succeeded: bool) -> None:
-        with _answering():
+        with answering():
             self.client.set_terminated(run_id, status="FINISHED" if succeeded else "FAILED")
 
     def register(self, release: Release) -> str:
         name = release.contract.registered_model
-        with _answering(), tempfile.TemporaryDirectory() as folder:
+        with answering(), tempfile.TemporaryDirectory() as folder:
             experiment = self._experiment_id(release.contract.model)
             model = self.client.create_logged_model(
                 experiment, name=release.contract.model, source_run_id=release.run_id, model_type="sklearn"
@@ -101,7 +102,7 @@ class MlflowTracker:
         Raises:
             RegistryUnavailable: the server does not answer.
         """
-        with _answering():
+        with answering():
             try:
                 model = self.client.get_registered_model(contract.registered_model)
             except MlflowException as error:
@@ -113,7 +114,7 @@ class MlflowTracker:
 
     def _log(self, run_id: str, values: Sequence[tuple[str, float, int]]) -> None:
         now = int(time.time() * 1000)
-        with _answering():
+        with answering():
             self.client.log_batch(run_id, metrics=[Metric(name, value, now, step) for name, value, step in values])
 
     def _experiment_id(self, name: str) -> str:
@@ -153,10 +154,13 @@ def _write(release: Release, model: Model, files: Path) -> str:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
+    """Raises `RegistryUnavailable` for whatever MLflow raises, but for what it blames on the caller."""
     try:
         yield
     except MlflowException as error:
+        if error.error_code in _OUR_FAULT:
+            raise
         raise RegistryUnavailable(f"MLflow did not answer as agreed: {error}") from error
 
 

@@ -7,7 +7,7 @@ Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the brok
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from trainer.settings import TrainerSettings
-from trainer.tasks import TRAIN, TRAIN_MISSING, CeleryQueue, create_celery, show_worker_life
+from trainer.tasks import KEEP_UP, TRAIN, CeleryQueue, create_celery, show_worker_life
 
 
 def main() -> None:
@@ -28,12 +28,12 @@ def main() -> None:
 
         execution.run_job(job_id, open_jobs(settings), RegisteredTraining(settings))
 
-    @app.task(name=TRAIN_MISSING)  # type: ignore[untyped-decorator] # Celery ships no types
-    def train_missing() -> None:
-        from trainer import execution  # noqa: PLC0415
+    @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types
+    def keep_up() -> None:
+        from trainer import upkeep  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        execution.train_missing(open_jobs(settings), RegisteredTraining(settings), CeleryQueue(app))
+        upkeep.keep_up(open_jobs(settings), RegisteredTraining(settings), CeleryQueue(app))
 
     app.worker_main(["worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
 

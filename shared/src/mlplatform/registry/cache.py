@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mlplatform.errors import ChecksumMismatch
@@ -12,6 +13,7 @@ from mlplatform.registry.manifest import MANIFEST_FILE, MODEL_FILE
 
 _DIGEST_FILE = "manifest.sha256"
 _CHAMPION_FILE = "champion"
+_KEPT_BESIDE_CHAMPION = 3
 _ALREADY_THERE = {errno.EEXIST, errno.ENOTEMPTY}
 
 
@@ -45,6 +47,7 @@ class ArtifactCache:
                     raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+        self._forget_oldest()
 
     def get(self, version: str) -> tuple[bytes, bytes] | None:
         """The manifest and the model of a version; none when they are not there.
@@ -61,6 +64,13 @@ class ArtifactCache:
         if sha256(manifest) != digest:
             raise ChecksumMismatch(f"the cached manifest of version {version} is corrupt")
         return manifest, model
+
+    def _forget_oldest(self) -> None:
+        champion = self.champion()
+        with suppress(FileNotFoundError):  # another replica on the same folder was quicker
+            versions = [entry for entry in self._root.glob("[!.]*/") if entry.is_dir() and entry.name != champion]
+            for oldest in sorted(versions, key=lambda entry: entry.stat().st_mtime_ns)[:-_KEPT_BESIDE_CHAMPION]:
+                shutil.rmtree(oldest, ignore_errors=True)
 
     def drop(self, version: str) -> None:
         """Forget a version."""

@@ -1,5 +1,6 @@
 """Bring the files of a version, from the cache or from the registry, and believe none of them unchecked."""
 
+import asyncio
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -34,7 +35,7 @@ class Fetcher:
             ChecksumMismatch: the registry's files are not the registered ones, or carry no checksum.
             RegistryUnavailable, ModelVersionNotFound: as the registry says.
         """
-        return self.cached(version) or await self._download(version)
+        return await asyncio.to_thread(self.cached, version) or await self._download(version)
 
     def cached(self, version: str) -> StoredVersion | None:
         """A version from the cache alone; a corrupt one is dropped and counts as absent."""
@@ -51,8 +52,8 @@ class Fetcher:
         if sha256(manifest) != tags.get(MANIFEST_TAG):
             raise ChecksumMismatch(f"the manifest of version {version} does not match the tag {MANIFEST_TAG}")
         model = await self._registry.fetch(self._registered_model, version, MODEL_FILE)
-        stored = _verified(version, manifest, model)
-        self._cache.put(version, manifest, model)
+        stored = await asyncio.to_thread(_verified, version, manifest, model)
+        await asyncio.to_thread(self._cache.put, version, manifest, model)
         return stored
 
 

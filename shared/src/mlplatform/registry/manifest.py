@@ -4,9 +4,9 @@ by the predictor before the version takes traffic.
 The version's tag `manifest_sha256` vouches for the manifest, and the manifest for the ONNX file.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"
@@ -29,6 +29,14 @@ class GoldenRows(BaseModel):
     probabilities: list[list[float]] = []
     tolerance: float = 1e-5
 
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.rows or len(self.predictions) != len(self.rows):
+            raise ValueError("there should be golden rows, and an answer to each")
+        if self.probabilities and len(self.probabilities) != len(self.rows):
+            raise ValueError("there should be probabilities of every golden row or of none")
+        return self
+
 
 class Manifest(BaseModel):
     """The facts a predictor needs of a version.
@@ -46,3 +54,13 @@ class Manifest(BaseModel):
     onnx_bytes: int
     training_range: dict[str, tuple[float, float]]
     golden: GoldenRows
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if set(self.training_range) != set(self.features):
+            raise ValueError("there should be a training range of every feature")
+        if {len(row) for row in self.golden.rows} != {len(self.features)}:
+            raise ValueError("a golden row should have a value for every feature")
+        if bool(self.labels) != bool(self.golden.probabilities):
+            raise ValueError("golden rows should have probabilities where there are labels, and only there")
+        return self

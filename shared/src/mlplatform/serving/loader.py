@@ -1,12 +1,13 @@
 """From stored bytes to a model that may take traffic."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import isclose
 
 import numpy as np
 
 from mlplatform.contracts import Contract
-from mlplatform.errors import GoldenMismatch, SignatureMismatch
+from mlplatform.errors import GoldenMismatch, SignatureMismatch, UnloadableModel
 from mlplatform.registry import GoldenRows, StoredVersion
 from mlplatform.runtime import LiveModel, OnnxModel, TrainingRange
 
@@ -25,7 +26,12 @@ def load(contract: Contract, stored: StoredVersion) -> LiveModel:
     if declared != expected:
         raise SignatureMismatch(f"version {stored.version} is for {declared}, the contract says {expected}")
     model = OnnxModel(contract, stored.model)
-    check_golden(model, manifest.golden)
+    try:
+        check_golden(model, manifest.golden)
+    except GoldenMismatch:
+        raise
+    except Exception as error:  # a file may load and yet fail in any way on its first rows
+        raise UnloadableModel(f"version {stored.version} fails on its golden rows: {error}") from error
     low, high = zip(*(manifest.training_range[name] for name in contract.feature_names), strict=True)
     return LiveModel(stored.version, model, TrainingRange(contract.feature_names, low, high))
 
@@ -39,10 +45,11 @@ def check_golden(model: OnnxModel, golden: GoldenRows) -> None:
     answer = model.predict(np.array(golden.rows, dtype=np.float64))
     said = _lines(answer.predictions, answer.probabilities)
     stored = _lines(golden.predictions, golden.probabilities)
+    same = partial(_same, golden.tolerance)
     if len(said) != len(stored):
         raise GoldenMismatch(f"{len(said)} answers to {len(stored)} golden answers")
     for number, (one, other) in enumerate(zip(said, stored, strict=True)):
-        if not all(_same(a, b, golden.tolerance) for a, b in zip(one, other, strict=True)):
+        if len(one) != len(other) or not all(map(same, one, other)):
             raise GoldenMismatch(f"golden row {number % len(golden.rows)}: {list(one)}, stored is {list(other)}")
 
 
@@ -52,7 +59,7 @@ def _lines(
     return [*([prediction] for prediction in predictions), *probabilities]
 
 
-def _same(one: float | str, other: float | str, tolerance: float) -> bool:
+def _same(tolerance: float, one: float | str, other: float | str) -> bool:
     if isinstance(one, str) or isinstance(other, str):
         return one == other
     return isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)

@@ -10,7 +10,7 @@ import structlog
 import uuid_utils
 from starlette.types import Message, Receive, Scope, Send
 
-from mlplatform.errors import ContractViolation, MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
+from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
 from mlplatform.runtime import Slot
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
 from mlplatform.serving.bulk import BulkLane
@@ -130,14 +130,13 @@ def _start(prediction: Prediction, media_type: str, length: int, request_id: byt
 async def _refuse(error: PlatformError | None, request_id: bytes, scope: Scope, receive: Receive, send: Send) -> None:
     """A problem document; one of no error is about a bug."""
     status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR) if error else HTTPStatus.INTERNAL_SERVER_ERROR
-    members = {"errors": error.errors} if isinstance(error, ContractViolation) else {}
     response = problem(
         status,
         str(error or "an error that was not foreseen; it is in the log"),
         instance=scope["path"],
         request_id=request_id.decode(),
         headers={"Allow": "POST"} if isinstance(error, MethodNotAllowed) else None,
-        **members,
+        **(error.members if error else {}),
     )
     response.headers["x-request-id"] = request_id.decode()
     await response(scope, receive, send)

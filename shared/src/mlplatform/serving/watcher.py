@@ -40,20 +40,19 @@ class Watcher:
         self._fetcher = Fetcher(contract.registered_model, registry, cache)
         self._slot = slot
         self._metrics = metrics
-        self._refused: dict[str, float] = {}
+        self._refused: dict[str, tuple[float, ArtifactRejected]] = {}
         self.last_answer: float | None = None
         self.trouble: str | None = None
 
     async def start_from_cache(self) -> None:
-        """Serve what served last, whether the registry is up or not."""
-        version = self._cache.champion()
-        stored = version and self._fetcher.cached(version)
-        if not stored:
-            return
+        """Serve what served last, whether the registry is up or not. A cache that is no good is done without."""
         try:
-            await self._take_up(stored)
-        except ArtifactRejected as error:
-            _log.warning("cached version refused", version=version, reason=error.reason, error=str(error))
+            version = await asyncio.to_thread(self._cache.champion)
+            stored = await asyncio.to_thread(self._fetcher.cached, version) if version else None
+            if stored:
+                await self._take_up(stored)
+        except (ArtifactRejected, OSError) as error:
+            _log.warning("cached version refused", error=f"{type(error).__name__}: {error}")
 
     async def watch(self, poll_seconds: float) -> None:
         """Check for ever, with jitter so that replicas do not ask in step."""
@@ -82,12 +81,13 @@ class Watcher:
         live = self._slot.live
         if live and live.version == version:
             return
-        if self._refused.get(version, 0.0) > monotonic():
-            raise ArtifactRejected(f"version {version} was refused and is not tried again yet")
+        again, refusal = self._refused.get(version, (0.0, None))
+        if refusal and again > monotonic():
+            raise refusal
         try:
             await self._take_up(await self._fetcher.fetch(version))
-        except ArtifactRejected:
-            self._refused[version] = monotonic() + _REFUSED_SECONDS
+        except ArtifactRejected as error:
+            self._refused[version] = monotonic() + _REFUSED_SECONDS, error
             self._metrics.refused()
             raise
 
@@ -107,7 +107,7 @@ class Watcher:
     async def _take_up(self, stored: StoredVersion) -> None:
         live = await asyncio.to_thread(load, self._contract, stored)
         self._slot.swap(live)
-        self._cache.remember_champion(stored.version)
+        await asyncio.to_thread(self._cache.remember_champion, stored.version)
         self._metrics.loaded(stored.version)
         _log.info("version serves", model=self._contract.model, version=stored.version)
 

@@ -5,6 +5,7 @@ import sys
 from typing import Literal
 
 import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 LogFormat = Literal["json", "console"]
 
@@ -66,7 +67,10 @@ def _drop_colour_twin(
 
 def _renderers(service: str, log_format: LogFormat) -> list[structlog.types.Processor]:
     if log_format == "console":
-        return [_shorten, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0)]
+        return [
+            _shorten,
+            ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0, exception_formatter=plain_traceback),
+        ]
 
     def name_service(
         _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict

@@ -67,9 +67,8 @@ def install(app: FastAPI, statuses: Mapping[type[PlatformError], HTTPStatus]) ->
 
     async def on_platform_error(request: Request, error: Exception) -> Response:
         status = known.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)  # type: ignore[arg-type] # a PlatformError
-        if isinstance(error, ContractViolation):
-            return _answer(request, status, str(error), errors=error.errors)
-        return _answer(request, status, str(error))
+        members = error.members if isinstance(error, PlatformError) else {}
+        return _answer(request, status, str(error), None, **members)
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 # Starlette looks handlers up by type

@@ -5,12 +5,11 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CollectorRegistry
 from starlette.responses import Response
 from starlette.types import Lifespan
 
 from mlplatform.errors import PlatformError
-from mlplatform.telemetry.metrics import CONTENT_TYPE, HttpMetrics, render
+from mlplatform.telemetry.metrics import CONTENT_TYPE, Collectors, HttpMetrics, render
 from mlplatform.web import problem
 from mlplatform.web.request_id import RequestIdMiddleware
 from mlplatform.web.timing import TimingMiddleware
@@ -23,7 +22,7 @@ def create_service(
     *,
     title: str,
     description: str,
-    metrics: CollectorRegistry,
+    metrics: Collectors,
     lifespan: Lifespan[FastAPI],
     statuses: Mapping[type[PlatformError], HTTPStatus] | None = None,
 ) -> FastAPI:
@@ -37,7 +36,12 @@ def create_service(
         statuses: the HTTP status of each error that only this service raises.
     """
     app = FastAPIOffline(
-        title=title, description=description, lifespan=lifespan, redoc_url=None, telemetry=_NO_TELEMETRY
+        title=title,
+        description=description,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
     )
     problem.install(app, statuses or {})
     app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics))
@@ -49,7 +53,7 @@ def create_service(
 
     @app.get("/metrics/prometheus", include_in_schema=False)
     @app.get("/metrics", tags=["operation"], summary="Metrics in Prometheus's text format")
-    async def expose() -> Response:
+    def expose() -> Response:
         return Response(render(metrics), media_type=CONTENT_TYPE)
 
     return app

@@ -21,6 +21,7 @@ jobs = Table(
     Column("metrics", JSON),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
     Index("jobs_one_active_each", "model", unique=True, sqlite_where=text(ACTIVE), postgresql_where=text(ACTIVE)),

@@ -18,8 +18,7 @@ def _ridge() -> BaseEstimator:
 
 
 def _random_forest() -> BaseEstimator:
-    # Threads, not processes: a Celery worker's child may have none of its own.
-    return RandomForestRegressor(n_estimators=100, min_samples_leaf=5, max_features=0.5, n_jobs=2, random_state=_SEED)
+    return RandomForestRegressor(n_estimators=100, min_samples_leaf=5, max_features=0.5, random_state=_SEED)
 
 
 def _hist_gradient_boosting() -> BaseEstimator:

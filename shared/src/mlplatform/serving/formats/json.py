@@ -18,7 +18,7 @@ from mlplatform.serving.violations import explain, too_many_rows
 
 MEDIA_TYPE = "application/json"
 
-_KEY = b'"instances"'
+_MANY = re.compile(rb'\s*\{\s*"instances"\s*:')
 _HEAD = re.compile(rb'\s*\{\s*"instances"\s*:\s*\[')
 _TAIL = re.compile(rb"\]\s*\}\s*\Z")
 _TAIL_BYTES = 64
@@ -55,7 +55,7 @@ class JsonFormat:
         }
 
     def parse(self, body: bytes) -> Instances:
-        return self._parse_many(body) if _KEY in body else self._parse_one(body)
+        return self._parse_many(body) if _MANY.match(body) else self._parse_one(body)
 
     def _parse_one(self, body: bytes) -> OneRow:
         try:

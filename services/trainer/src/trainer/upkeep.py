@@ -1,0 +1,79 @@
+"""What beat asks for every few seconds: no job is lost, no model stays without a champion."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Protocol
+
+import structlog
+
+from mlplatform.contracts import CONTRACTS, Contract
+from mlplatform.errors import RegistryUnavailable
+from trainer.errors import BrokerUnavailable, DatabaseUnavailable, TrainingInProgress
+from trainer.jobs import Job, JobStore, State
+from trainer.submission import submit
+from trainer.tasks import Queue
+
+FIRST_START = "first start: the registry has no champion"
+
+_FIRST_WAIT = timedelta(seconds=10)
+_LONGEST_WAIT = timedelta(hours=1)
+_REMEMBERED = 20
+
+_log = structlog.get_logger(__name__)
+
+
+class Champions(Protocol):
+    """Who serves."""
+
+    def champion(self, contract: Contract) -> str | None:
+        """The version that serves, if any.
+
+        Raises:
+            RegistryUnavailable: the registry does not answer.
+        """
+        ...
+
+
+def keep_up(jobs: JobStore, champions: Champions, queue: Queue) -> None:
+    """One round. What cannot be done now is done in a later one."""
+    try:
+        revive(jobs, queue)
+        train_missing(jobs, champions, queue)
+    except (RegistryUnavailable, DatabaseUnavailable, BrokerUnavailable) as error:
+        _log.warning("upkeep is put off", reason=str(error))
+
+
+def revive(jobs: JobStore, queue: Queue) -> list[Job]:
+    """Publish again the jobs whose message or worker was lost."""
+    revived = []
+    for job in jobs.abandoned():
+        if jobs.requeue(job):
+            _log.warning("job was abandoned and is published again", job=job.id, model=job.model, attempts=job.attempts)
+            queue.publish(job.id)
+            revived.append(job)
+    return revived
+
+
+def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Job]:
+    """Ask for a training of every model that has no champion, as a client would; ever less often while it fails."""
+    created = []
+    for contract in CONTRACTS.values():
+        if champions.champion(contract) or jobs.active(contract) or not _is_due(jobs, contract):
+            continue
+        try:
+            job = submit(contract, FIRST_START, jobs, queue)
+        except TrainingInProgress:
+            continue
+        _log.info("no champion yet: training begins by itself", model=contract.model, job=job.id)
+        created.append(job)
+    return created
+
+
+def _is_due(jobs: JobStore, contract: Contract) -> bool:
+    latest = jobs.newest(_REMEMBERED, contract.model)
+    failed = [*takewhile(lambda job: job.state is State.FAILED, latest)]
+    if not failed or failed[0].finished_at is None:
+        return True
+    wait = min(_FIRST_WAIT * 2 ** (len(failed) - 1), _LONGEST_WAIT)
+    due: datetime = failed[0].finished_at + wait
+    return datetime.now(UTC) >= due

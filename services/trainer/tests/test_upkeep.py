@@ -1,0 +1,93 @@
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from mlplatform.contracts import HOUSING, IRIS, Contract
+from mlplatform.errors import RegistryUnavailable
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.db.tables import jobs as table
+from trainer.jobs import LEASE, JobStore, State
+from trainer.testing import InMemoryQueue
+from trainer.upkeep import FIRST_START, keep_up, revive, train_missing
+
+
+@dataclass
+class Serving:
+    """Champions by registered model."""
+
+    champions: dict[str, str] = field(default_factory=dict)
+    is_up: bool = True
+
+    def champion(self, contract: Contract) -> str | None:
+        if not self.is_up:
+            raise RegistryUnavailable("MLflow is down")
+        return self.champions.get(contract.registered_model)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> JobStore:
+    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
+    migrate(engine)
+    return JobStore(engine)
+
+
+def age(jobs: JobStore, column: str, by: timedelta) -> None:
+    """Let so much time have passed for every job."""
+    with jobs._engine.begin() as connection:
+        connection.execute(update(table).values({column: datetime.now(UTC) - by}))
+
+
+def test_an_empty_registry_makes_a_job_for_every_model(jobs: JobStore) -> None:
+    queue = InMemoryQueue()
+    created = train_missing(jobs, Serving(), queue)
+    assert [job.model for job in created] == ["housing", "iris"]
+    assert queue.published == [job.id for job in created]
+    assert {job.reason for job in created} == {FIRST_START}
+
+
+def test_models_with_a_champion_or_an_active_job_are_left_alone(jobs: JobStore) -> None:
+    jobs.create(IRIS, "new data")
+    serving = Serving({HOUSING.registered_model: "1"})
+    assert train_missing(jobs, serving, InMemoryQueue()) == []
+
+
+def test_a_first_training_that_fails_is_tried_again_ever_less_often(jobs: JobStore) -> None:
+    serving, queue = Serving({IRIS.registered_model: "1"}), InMemoryQueue()
+    for wait in (10, 20, 40):
+        [job] = train_missing(jobs, serving, queue)
+        jobs.fail(job, "DataInvalid")
+        age(jobs, "finished_at", timedelta(seconds=wait - 1))
+        assert train_missing(jobs, serving, queue) == []
+        age(jobs, "finished_at", timedelta(seconds=wait))
+    assert len(train_missing(jobs, serving, queue)) == 1
+
+
+def test_a_job_whose_worker_was_killed_is_published_again(jobs: JobStore) -> None:
+    queue = InMemoryQueue()
+    job = jobs.create(HOUSING, "new data")
+    jobs.start(job.id)
+    assert revive(jobs, queue) == []
+    age(jobs, "seen_at", 2 * LEASE)
+    revive(jobs, queue)
+    assert queue.published == [job.id]
+    assert jobs.get(job.id).state is State.QUEUED
+
+
+def test_with_the_broker_away_an_abandoned_job_waits_for_a_later_round(jobs: JobStore) -> None:
+    queue = InMemoryQueue(is_up=False)
+    job = jobs.create(HOUSING, "new data")
+    age(jobs, "seen_at", 2 * LEASE)
+    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue)
+    queue.is_up = True
+    age(jobs, "seen_at", 2 * LEASE)
+    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue)
+    assert queue.published == [job.id]
+
+
+def test_with_the_registry_away_nothing_is_trained_and_nothing_fails(jobs: JobStore) -> None:
+    keep_up(jobs, Serving(is_up=False), InMemoryQueue())
+    assert jobs.newest(1) == []
