@@ -21,12 +21,13 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: values[match[1]], template)
 
 
-def write_nginx_prefix(settings: Settings, state: State) -> Path:
+def write_nginx_prefix(settings: Settings, state: State, *, log_format: str = "json") -> Path:
     """Writes the gateway's configuration and returns the folder to run nginx in."""
     prefix = state.folder("gateway")
     template = (_GATEWAY / "templates" / "nginx.conf.template").read_text()
     values = {
         "GATEWAY_LISTEN": settings.gateway_listen,
+        "GATEWAY_LOG_FORMAT": log_format,
         "GATEWAY_RESOLVER": "",
         "HOUSING_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['housing-predictor']}",
         "IRIS_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['iris-predictor']}",
@@ -50,6 +51,7 @@ port {settings.ports["redis"]}
 requirepass {password}
 dir "{folder}"
 daemonize no
+always-show-logo no
 logfile ""
 appendonly yes
 save ""

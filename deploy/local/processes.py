@@ -13,6 +13,7 @@ import httpx
 
 from deploy.local.binaries import Nginx
 from deploy.local.configs import write_nginx_prefix, write_redis_conf
+from deploy.local.environment import LOG_FORMAT
 from deploy.local.readiness import Probe, alive, http_answers, http_ok, redis_answers
 from deploy.local.settings import ROOT, Settings
 from deploy.local.state import State
@@ -72,11 +73,11 @@ class Stack:
         ]
 
     def _gateway(self) -> Process:
-        prefix = write_nginx_prefix(self.settings, self.state)
+        prefix = write_nginx_prefix(self.settings, self.state, log_format=self.environment[LOG_FORMAT])
         return Process(
             name="gateway",
             command=nginx_command(self.nginx, prefix),
-            env=self.environment,
+            env={**self.environment, "TZ": "UTC"},  # the services' lines are in UTC, too
             cwd=prefix,
             # Any answer will do, and a 404 is made without asking a service that is still starting.
             probe=http_answers(self.client, f"{self.settings.gateway_url}/"),
@@ -133,7 +134,11 @@ class Stack:
             *("--backend-store-uri", self.state.sqlite_url("mlflow")),
             *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
             *("--allowed-hosts", f"127.0.0.1,127.0.0.1:{port},localhost,localhost:{port}"),
-            env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "PYTHONWARNINGS": "ignore:starlette.middleware.wsgi is deprecated",  # MLflow's affair
+            },
             # A call that reads the database: the server listens before its tables are there.
             probe=http_ok(
                 self.client, f"{self.settings.url('mlflow')}/api/2.0/mlflow/registered-models/search?max_results=1"

@@ -6,14 +6,16 @@ const PROBLEMS = {
     405: ['Method Not Allowed', 'This path does not take this method.'],
     408: ['Request Timeout', 'The request took too long to arrive.'],
     411: ['Length Required', 'The request must say how long its body is.'],
-    413: ['Content Too Large', 'The body is larger than 16 MB.'],
+    413: ['Request Entity Too Large', 'The body is larger than 16 MB.'],
     414: ['URI Too Long', 'The address is too long.'],
     429: ['Too Many Requests', 'Too many requests: wait before trying again.'],
     431: ['Request Header Fields Too Large', 'The headers are too large.'],
     500: ['Internal Server Error', 'The gateway failed to handle the request.'],
+    501: ['Not Implemented', 'The body is encoded for transfer in a way that is not known here.'],
     502: ['Bad Gateway', 'The service behind this path is down or answered wrongly.'],
     503: ['Service Unavailable', 'The service behind this path cannot answer now.'],
     504: ['Gateway Timeout', 'The service behind this path took too long.'],
+    505: ['HTTP Version Not Supported', 'This version of HTTP is not spoken here.'],
 };
 
 const RETRY_AFTER_SECONDS = { 429: '1', 503: '5' };

@@ -1,5 +1,7 @@
 """What children inherit."""
 
+import pytest
+
 from deploy.local.environment import clean_environment
 
 
@@ -16,5 +18,6 @@ def test_children_get_what_they_need_and_nothing_by_surprise() -> None:
     }
 
 
-def test_the_platforms_own_settings_pass() -> None:
-    assert clean_environment({"MLPLATFORM_LOG_LEVEL": "debug"})["MLPLATFORM_LOG_LEVEL"] == "debug"
+@pytest.mark.parametrize(("setting", "chosen"), [("MLPLATFORM_LOG_LEVEL", "DEBUG"), ("MLPLATFORM_LOG_FORMAT", "json")])
+def test_the_platforms_own_settings_pass_also_where_the_runner_has_a_default(setting: str, chosen: str) -> None:
+    assert clean_environment({setting: chosen})[setting] == chosen

@@ -67,7 +67,7 @@ def test_health_is_only_read(gateway: Gateway) -> None:
 def test_too_large_a_body_is_refused_before_it_is_sent(gateway: Gateway) -> None:
     head = f"POST /predict/iris HTTP/1.1\r\nHost: x\r\nContent-Length: {17 << 20}\r\n\r\n"
 
-    assert _problem(gateway.raw(head.encode())) == (413, "Content Too Large")
+    assert _problem(gateway.raw(head.encode())) == (413, "Request Entity Too Large")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,8 @@ def test_too_large_a_body_is_refused_before_it_is_sent(gateway: Gateway) -> None
             b"POST /retrain HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             (400, "Bad Request"),
         ),
+        (b"POST /predict/iris HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", (501, "Not Implemented")),
+        (b"GET /health HTTP/2.0\r\nHost: x\r\n\r\n", (505, "HTTP Version Not Supported")),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", (414, "URI Too Long")),
         (
             b"GET /health HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 9000 + b"\r\n\r\n",

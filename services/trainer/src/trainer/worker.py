@@ -35,7 +35,7 @@ def main() -> None:
 
         upkeep.keep_up(open_jobs(settings), RegisteredTraining(settings), CeleryQueue(app))
 
-    app.worker_main(["worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
+    app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
 
 
 if __name__ == "__main__":
