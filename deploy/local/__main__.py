@@ -51,7 +51,13 @@ async def _serve(settings: Settings, state: State) -> None:
         try:
             await run_until_stopped(
                 supervisor,
-                once_ready=partial(announce_predictions, settings, client=client, output=output),
+                announce=partial(
+                    announce_predictions,
+                    settings,
+                    client=client,
+                    output=output,
+                    starting=lambda: supervisor.waiting_for,
+                ),
                 output=output,
             )
         finally:

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 
 import httpx
@@ -11,30 +10,36 @@ import httpx
 from deploy.local.output import Output
 from deploy.local.readiness import reason_not_ready
 from deploy.local.settings import Settings
+from deploy.local.training import training_in_words
 from mlplatform.contracts import CONTRACTS, Contract
 
 _ASK_EVERY_SECONDS = 0.5
-_REPEAT_EVERY_SECONDS = 20.0
 
 
-async def announce_predictions(settings: Settings, *, client: httpx.AsyncClient, output: Output) -> None:
-    """Says why there are no predictions yet, for as long as that is so, then how to get them."""
-    said_at = 0.0
-    said: set[str] = set()
+async def announce_predictions(
+    settings: Settings, *, client: httpx.AsyncClient, output: Output, starting: Callable[[], Sequence[str]]
+) -> None:
+    """Says how to get predictions as soon as both models answer; until then, once all has started, why there are none.
+
+    Args:
+        settings: of the stack.
+        client: asks its services.
+        output: where to say it.
+        starting: the processes that are not ready, which are a reason that is told elsewhere.
+    """
+    said: dict[str, str] = {}
     waiting = list(CONTRACTS)
     while waiting := [model for model in waiting if not await _predicts(settings, model, client)]:
-        if time.monotonic() - said_at >= _REPEAT_EVERY_SECONDS:
-            said_at, said = time.monotonic(), set()
-        for model in waiting:
+        for model in [] if starting() else waiting:
             line = await _why_not(settings, model, client)
-            if line not in said:
+            if said.get(model) != line:
                 output.say(line)
-                said.add(line)
+                said[model] = line
         await asyncio.sleep(_ASK_EVERY_SECONDS)
-    output.block(welcome(settings))
+    output.block(welcome(settings, starting()))
 
 
-def welcome(settings: Settings) -> str:
+def welcome(settings: Settings, starting: Sequence[str]) -> str:
     """The addresses, and one call for each model."""
     addresses = {
         "gateway": f"{settings.gateway_url}/health",
@@ -47,6 +52,7 @@ def welcome(settings: Settings) -> str:
         [
             "",
             "Both models answer. Ctrl-C stops everything.",
+            *([f"Still starting: {', '.join(starting)}."] if starting else []),
             "",
             *(f"  {name:<{width}}  {url}" for name, url in addresses.items()),
             "",
@@ -88,5 +94,7 @@ async def _is_ready(settings: Settings, model: str, client: httpx.AsyncClient) -
 
 
 async def _why_not(settings: Settings, model: str, client: httpx.AsyncClient) -> str:
+    if training := await training_in_words(client, settings.url("trainer"), model):
+        return training
     reason = await reason_not_ready(client, f"{settings.url(f'{model}-predictor')}/health/ready")
     return f"waiting for the first {model} model: {reason or 'its predictor does not answer yet'}"

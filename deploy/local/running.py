@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from deploy.local.output import Output
 from deploy.local.supervisor import Supervisor
@@ -11,9 +12,15 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run_until_stopped(
-    supervisor: Supervisor, *, once_ready: Callable[[], Awaitable[None]], output: Output
+    supervisor: Supervisor, *, announce: Callable[[], Coroutine[Any, Any, None]], output: Output
 ) -> None:
-    """Runs the stack until a signal asks it to stop; a second one does not wait for the processes to end well."""
+    """Runs the stack until a signal asks it to stop; a second one does not wait for the processes to end well.
+
+    Args:
+        supervisor: starts the processes and stops them.
+        announce: tells a person how far the stack is, from its start on.
+        output: where to say that everything is being stopped.
+    """
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -25,10 +32,6 @@ async def run_until_stopped(
 
     for signum in _STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(signum, on_signal)
-
-    async def announce() -> None:
-        await supervisor.all_ready()
-        await once_ready()
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(supervisor.run()), group.create_task(announce())]

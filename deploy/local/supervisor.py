@@ -10,6 +10,7 @@ from deploy.local.child import Child, describe
 from deploy.local.guardian import Guardian
 from deploy.local.output import Output
 from deploy.local.processes import Process
+from deploy.local.readiness import alive
 
 _PROBE_EVERY_SECONDS = 0.2
 
@@ -103,7 +104,11 @@ class Supervisor:
 
     def _mark_ready(self, process: Process) -> None:
         self._ready[process.name].set()
-        seconds = time.monotonic() - self._started_at[process.name]
         waiting = f"; waiting for {', '.join(self.waiting_for)}" if self.waiting_for else ""
-        state = "done" if process.once else "ready"
-        self._output.say(f"{process.name} is {state} after {seconds:.1f} s{waiting}")
+        self._output.say(f"{process.name} {self._in_words(process)}{waiting}")
+
+    def _in_words(self, process: Process) -> str:
+        if not process.once and process.probe is alive:
+            return "has started"
+        seconds = time.monotonic() - self._started_at[process.name]
+        return f"is {'done' if process.once else 'ready'} after {seconds:.1f} s"

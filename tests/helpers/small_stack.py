@@ -50,11 +50,12 @@ async def _main(port: int, folder: Path) -> None:
     guardian = Guardian(grace_seconds=0.5, held_fd=state.lock_fd)
     supervisor = Supervisor(processes, guardian=guardian, output=output, grace_seconds=0.5)
 
-    async def ready() -> None:
+    async def announce() -> None:
+        await supervisor.all_ready()
         output.block("ready")
 
     try:
-        await run_until_stopped(supervisor, once_ready=ready, output=output)
+        await run_until_stopped(supervisor, announce=announce, output=output)
     finally:
         guardian.close()
 

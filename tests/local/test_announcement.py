@@ -24,7 +24,14 @@ def test_an_example_names_every_feature() -> None:
 
 
 def test_the_welcome_has_a_line_for_each_model() -> None:
-    text = welcome(Settings(gateway_port=9000))
+    text = welcome(Settings(gateway_port=9000), starting=[])
 
     for model in CONTRACTS:
         assert f"\ncurl http://127.0.0.1:9000/predict/{model} " in text
+
+
+def test_the_welcome_names_what_is_still_starting_and_only_then() -> None:
+    settings = Settings(gateway_port=9000)
+
+    assert "\nStill starting: mlflow, trainer.\n" in welcome(settings, starting=["mlflow", "trainer"])
+    assert "Still starting" not in welcome(settings, starting=[])

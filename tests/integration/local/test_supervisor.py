@@ -131,6 +131,12 @@ def test_ready_is_what_the_probe_says_not_what_the_clock_says(bench: Bench) -> N
     assert "slow is ready after" in said
 
 
+def test_a_process_that_nothing_can_ask_has_started_and_is_not_said_to_be_ready(bench: Bench) -> None:
+    said = bench.run(bench.process("mute", SLEEP), until=lambda said: "mute has started" in said)
+
+    assert "is ready" not in said
+
+
 def test_what_others_need_to_end_well_stops_last(bench: Bench) -> None:
     code = """
 import signal, sys, time
