@@ -1,6 +1,7 @@
 """A model is complete when each of its parts is there; whatever is missing is named."""
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def test_a_model_has_raw_data_with_a_checksum(contract: Contract) -> None:
 def test_a_model_is_reached_through_the_gateway(contract: Contract) -> None:
     template = (ROOT / "services" / "gateway" / "templates" / "nginx.conf.template").read_text()
     assert f"/predict/{contract.model}" in template
+
+
+@contracts
+def test_a_model_counts_in_the_gateways_health(contract: Contract) -> None:
+    script = (ROOT / "services" / "gateway" / "health.js").read_text()
+    (predictors,) = re.findall(r"^const PREDICTORS = \[(.*)\];$", script, re.MULTILINE)
+    assert f"'{contract.model}-predictor'" in predictors
 
 
 @contracts
