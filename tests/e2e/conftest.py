@@ -37,11 +37,16 @@ class Platform:
         }
         command = [sys.executable, "-m", "deploy.local"]
         with self.log.open("ab") as log:
+            self._log_begins_at = log.tell()
             return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **chosen}, stdout=log, stderr=log)
 
     def start(self) -> None:
         """Begin to start again, after a stop."""
         self.runner = self._run()
+
+    def has_welcomed(self) -> bool:
+        """Whether this start has said how to get predictions."""
+        return b"Both models answer" in self.log.read_bytes()[self._log_begins_at :]
 
     def health(self) -> httpx.Response | None:
         try:

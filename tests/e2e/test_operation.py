@@ -5,6 +5,7 @@ import pytest
 
 from mlplatform.contracts import CONTRACTS, Contract
 from tests.e2e.conftest import Platform
+from tests.helpers.page import assets_of
 
 contracts = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS.keys())
 services = pytest.mark.parametrize("service", ["housing-predictor", "iris-predictor", "trainer"])
@@ -43,6 +44,13 @@ def test_every_service_shows_its_api_without_the_internet(platform: Platform, se
     page = httpx.get(platform.settings.url(service) + "/docs")
     assert page.status_code == httpx.codes.OK
     assert "https://" not in page.text
+    needs = assets_of(page.text)
+    assert {kind for _, kind in needs} == {"javascript", "css"}
+    for address, kind in needs:
+        asset = httpx.get(page.url.join(address))
+        assert asset.status_code == httpx.codes.OK
+        assert kind in asset.headers["content-type"]
+        assert asset.content
 
 
 @pytest.mark.parametrize(
