@@ -3,8 +3,10 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from mlplatform.contracts import IRIS
+from tests.e2e.conftest import Platform
 from tests.helpers.waiting import wait_until
 
 _TRAINING_SECONDS = 180
@@ -19,6 +21,7 @@ def job(client: httpx.Client, location: str) -> dict[str, Any]:
     return dict(client.get(location).json())
 
 
+@pytest.mark.timeout(300)
 def test_a_retraining_ends_in_a_new_version_answering(client: httpx.Client) -> None:
     before = answering_version(client)
     accepted = client.post("/retrain", json={"model": "iris", "reason": "end-to-end test"})
@@ -50,3 +53,24 @@ def test_the_first_trainings_were_asked_for_by_the_platform_itself(client: httpx
     first = [entry for entry in jobs if entry["reason"].startswith("first start")]
     assert {entry["model"] for entry in first} == {"housing", "iris"}
     assert {entry["state"] for entry in first} == {"promoted"}
+
+
+@pytest.mark.timeout(400)
+def test_a_retraining_whose_worker_is_killed_still_comes_to_its_end(platform: Platform, client: httpx.Client) -> None:
+    location = client.post("/retrain", json={"model": "housing", "reason": "killed on the way"}).headers["location"]
+
+    def is_at_work() -> bool:
+        return bool(job(client, location)["percent"] > 0)
+
+    wait_until(is_at_work, within_seconds=60, what="the training")
+    workers = [process for process in platform.processes() if "trainer.worker" in process.cmdline()]
+    assert workers
+    for process in workers:
+        process.kill()
+
+    def is_finished() -> bool:
+        return job(client, location)["finished_at"] is not None
+
+    wait_until(is_finished, within_seconds=_TRAINING_SECONDS, what="the end of the second attempt")
+    done = job(client, location)
+    assert (done["state"], done["attempts"]) == ("promoted", 2), done["error"]
