@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.helpers.compose import BODIES, ROOT, Stack, output
+from tests.helpers.compose import BODIES, ROOT, Stack, output, say
 from tests.helpers.ports import free_port
 from tests.helpers.waiting import wait_until
 
@@ -90,6 +90,7 @@ def test_an_image_says_what_it_is_made_from(stack: Stack, service: str) -> None:
 def test_a_predictor_adds_at_most_260_mb_to_its_base(stack: Stack) -> None:
     base = stack.engine.images.get(BASE).attrs["Size"]
     added = {service: round((stack.engine.images.get(image(service)).attrs["Size"] - base) / MB) for service in PYTHON}
+    say(f"added to the base image, in MB: {added}")
     assert max(added[service] for service in PREDICTORS) <= 260, added
     assert added["trainer"] <= 700, added
     assert added["mlflow"] <= 400, added
@@ -100,6 +101,7 @@ def test_a_predictor_keeps_within_160_mb_after_1000_predictions(stack: Stack, cl
         client.post("/predict/housing", content=BODIES["housing"]).raise_for_status()
     status = output(stack.the("housing-predictor"), "cat", "/proc/1/status")
     resident_kb = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+    say(f"resident after 1,000 predictions: {resident_kb * 1024 / MB:.0f} MB")
     assert resident_kb * 1024 <= 160 * MB, resident_kb
 
 
@@ -118,6 +120,7 @@ def test_a_predictor_with_a_cached_model_is_ready_within_3_seconds(stack: Stack)
             took.append(time.monotonic() - began)
         finally:
             run("docker", "kill", name)
+    say(f"ready after {', '.join(f'{seconds:.1f}' for seconds in took)} s")
     assert min(took) <= 3, took
 
 

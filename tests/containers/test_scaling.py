@@ -1,14 +1,13 @@
 """Replicas come and go under load, and no request is lost."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 from docker.models.containers import Container
 
-from tests.helpers.compose import BODIES, Stack
+from tests.helpers.compose import BODIES, Stack, say
 from tests.helpers.steady_load import SteadyLoad
 from tests.helpers.waiting import wait_until
 
@@ -23,11 +22,6 @@ def one_replica_afterwards(stack: Stack) -> Iterator[None]:
     yield
     stack.scale(SERVICE, 1)
     stack.wait_until_healthy(within_seconds=60)
-
-
-def say(figures: str) -> None:
-    """Shown by `pytest -s`: what was measured, for the docs."""
-    sys.stdout.write(f"\n  {figures}\n")
 
 
 def load(stack: Stack) -> SteadyLoad:

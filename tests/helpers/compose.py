@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -132,3 +133,8 @@ def output(container: Container, *command: str) -> str:
     code, said = container.exec_run(list(command))
     assert code == 0, f"{container.name} {command}: {said.decode()}"
     return str(said.decode()).strip()
+
+
+def say(figures: str) -> None:
+    """Shown by `pytest -s`: what was measured, for the docs."""
+    sys.stdout.write(f"\n  {figures}\n")
