@@ -6,7 +6,7 @@ const PROBLEMS = {
     405: ['Method Not Allowed', 'This path does not take this method.'],
     408: ['Request Timeout', 'The request took too long to arrive.'],
     411: ['Length Required', 'The request must say how long its body is.'],
-    413: ['Request Entity Too Large', 'The body is larger than 16 MB.'],
+    413: ['Content Too Large', 'The body is larger than 16 MB.'],
     414: ['URI Too Long', 'The address is too long.'],
     429: ['Too Many Requests', 'Too many requests: wait before trying again.'],
     431: ['Request Header Fields Too Large', 'The headers are too large.'],

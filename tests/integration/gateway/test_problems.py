@@ -67,7 +67,7 @@ def test_health_is_only_read(gateway: Gateway) -> None:
 def test_too_large_a_body_is_refused_before_it_is_sent(gateway: Gateway) -> None:
     head = f"POST /predict/iris HTTP/1.1\r\nHost: x\r\nContent-Length: {17 << 20}\r\n\r\n"
 
-    assert _problem(gateway.raw(head.encode())) == (413, "Request Entity Too Large")
+    assert _problem(gateway.raw(head.encode())) == (413, "Content Too Large")
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,23 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from mlplatform.contracts import Contract
 from mlplatform.registry import ArtifactCache, MlflowRegistry, Registry
 from mlplatform.runtime import Slot
+from mlplatform.serving.admission import Admission
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import formats_of
 from mlplatform.serving.health import health_routes
 from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
-from mlplatform.serving.shortcut import answer_first
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
 from mlplatform.web.service import create_service
+
+PATH = "/predict"
 
 
 def create_app(contract: Contract, settings: PredictorSettings, registry: Registry | None = None) -> FastAPI:
@@ -56,9 +59,16 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
         lifespan=lifespan,
     )
     formats = formats_of(contract, settings.max_rows)
-    answer_first(
-        app, "/predict", PredictEndpoint(formats=formats, slot=slot, bulk=bulk, metrics=metrics, settings=settings)
+    app.state.admission = Admission(settings.max_in_flight)
+    endpoint = PredictEndpoint(
+        formats=formats,
+        slot=slot,
+        bulk=bulk,
+        admission=app.state.admission,
+        metrics=metrics,
+        max_body_bytes=settings.max_body_bytes,
     )
+    app.router.routes.append(Route(PATH, endpoint))
     app.include_router(health_routes(contract, slot, watcher))
     describe_predict(app, contract, settings.max_rows)
     return app

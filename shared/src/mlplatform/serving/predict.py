@@ -1,6 +1,5 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
-import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from time import perf_counter
@@ -12,19 +11,20 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
 from mlplatform.runtime import Slot
+from mlplatform.serving.admission import Admission
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
 from mlplatform.serving.negotiation import Negotiation
 from mlplatform.serving.prediction import Prediction, predict
-from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import PredictorMetrics
-from mlplatform.web.problem import STATUSES, problem
+from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
 
 # About a hundred rows of JSON: longer bodies take the bulk lane.
 _BULK_BYTES = 16 * 1024
 _JSON = "application/json"
+_PROBLEM = MEDIA_TYPE.encode()
 _OUTCOMES: Mapping[type[PlatformError], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
 
 _log = structlog.get_logger(__name__)
@@ -40,23 +40,23 @@ class PredictEndpoint:
         slot: Slot,
         bulk: BulkLane,
         metrics: PredictorMetrics,
-        settings: PredictorSettings,
+        admission: Admission,
+        max_body_bytes: int,
     ) -> None:
         self._negotiation = Negotiation(formats)
         self._slot = slot
         self._bulk = bulk
         self._metrics = metrics
-        self._max_body_bytes = settings.max_body_bytes
-        self._max_in_flight = settings.max_in_flight
-        self._in_flight = 0
-        metrics.watch_in_flight(lambda: self._in_flight)
+        self._admission = admission
+        self._max_body_bytes = max_body_bytes
+        metrics.watch_in_flight(lambda: float(admission.in_flight()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         prediction_id = str(uuid_utils.uuid7())
         headers = dict(scope["headers"])
         request_id = accepted(headers.get(HEADER)) or prediction_id.encode()
-        self._in_flight += 1
+        self._admission.answering += 1
         try:
             await self._answer(scope, receive, send, headers, request_id, prediction_id)
             outcome = "ok"
@@ -64,13 +64,13 @@ class PredictEndpoint:
             return
         except PlatformError as error:
             outcome = _OUTCOMES.get(type(error), "invalid")
-            await _refuse(error, request_id, scope, receive, send)
+            await _refuse(error, request_id, scope, send)
         except Exception:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             outcome = "error"
             _log.exception("prediction failed", request_id=request_id.decode())
-            await _refuse(None, request_id, scope, receive, send)
+            await _refuse(None, request_id, scope, send)
         finally:
-            self._in_flight -= 1
+            self._admission.answering -= 1
         self._metrics.duration[outcome].observe(perf_counter() - started)
 
     async def _answer(
@@ -82,16 +82,13 @@ class PredictEndpoint:
         request_id: bytes,
         prediction_id: str,
     ) -> None:
-        if self._in_flight > self._max_in_flight:
-            raise Overloaded("too many requests are in flight; come again")
+        self._admission.check()
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"{scope['method']} is not answered here")
         asked, answered = self._negotiation.agree(
             headers.get(b"content-type", b""), headers.get(b"content-encoding", b""), headers.get(b"accept", b"")
         )
         body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
-        # Every request that has arrived meanwhile is counted as in flight before this one is worked on.
-        await asyncio.sleep(0)
         if len(body) > _BULK_BYTES:
             work = self._bulk.run(lambda: self._predict(body, asked, answered, prediction_id))
             prediction, content = await until_disconnect(receive, work)
@@ -127,16 +124,20 @@ def _start(prediction: Prediction, media_type: str, length: int, request_id: byt
     return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
-async def _refuse(error: PlatformError | None, request_id: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(error: PlatformError | None, request_id: bytes, scope: Scope, send: Send) -> None:
     """A problem document; one of no error is about a bug."""
-    status = STATUSES.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR) if error else HTTPStatus.INTERNAL_SERVER_ERROR
-    response = problem(
+    status = STATUSES[type(error)] if error else HTTPStatus.INTERNAL_SERVER_ERROR
+    content = problem_body(
         status,
         str(error or "an error that was not foreseen; it is in the log"),
         instance=scope["path"],
         request_id=request_id.decode(),
-        headers={"Allow": "POST"} if isinstance(error, MethodNotAllowed) else None,
-        **(error.members if error else {}),
+        members=error.members if error else {},
     )
-    response.headers["x-request-id"] = request_id.decode()
-    await response(scope, receive, send)
+    headers = [(b"content-type", _PROBLEM), (b"content-length", b"%d" % len(content)), (HEADER, request_id)]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", RETRY_AFTER_SECONDS.encode()))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", b"POST"))
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,24 +1,21 @@
-"""A path that is answered before any middleware and the router."""
-
-from collections.abc import Callable
+"""The way past the middleware and the router."""
 
 from fastapi import FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-def answer_first(app: FastAPI, path: str, endpoint: ASGIApp) -> None:
-    """Let `endpoint` answer `path` of `app`. It does for itself what the middleware does for the other routes."""
-    build: Callable[[], ASGIApp] = app.build_middleware_stack
+def answer_first(app: FastAPI, path: str) -> ASGIApp:
+    """The app, with the route of one path asked before anything else.
 
-    def build_with_shortcut() -> ASGIApp:
-        others = build()
+    The route's endpoint is an ASGI callable that does for itself what the middleware does for the others.
+    """
+    endpoint: ASGIApp = next(route.endpoint for route in app.routes if isinstance(route, Route) and route.path == path)
 
-        async def stack(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] == path:
-                await endpoint(scope, receive, send)
-            else:
-                await others(scope, receive, send)
+    async def shortcut(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == path:
+            await endpoint(scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
-        return stack
-
-    app.build_middleware_stack = build_with_shortcut  # type: ignore[method-assign] # the stack is built late, once
+    return shortcut

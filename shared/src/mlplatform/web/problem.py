@@ -25,6 +25,9 @@ from mlplatform.errors import (
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "2"
 
+# As RFC 9110 calls them; older Pythons know older names.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
 STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -38,27 +41,21 @@ STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
 }
 
 
-def problem(
-    status: int,
-    detail: str,
-    *,
-    instance: str,
-    request_id: str,
-    headers: Mapping[str, str] | None = None,
-    **members: object,
-) -> Response:
-    """A problem document; `members` are added to it. 503 carries Retry-After."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-        "instance": instance,
-        "request_id": request_id,
-        **members,
-    }
-    retry = {"Retry-After": RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return Response(orjson.dumps(body), status, {**retry, **(headers or {})}, MEDIA_TYPE)
+def problem_body(
+    status: int, detail: str, *, instance: str, request_id: str, members: Mapping[str, object] | None = None
+) -> bytes:
+    """A problem document; `members` are added to it."""
+    return orjson.dumps(
+        {
+            "type": "about:blank",
+            "title": _TITLES.get(status) or HTTPStatus(status).phrase,
+            "status": int(status),
+            "detail": detail,
+            "instance": instance,
+            "request_id": request_id,
+            **(members or {}),
+        }
+    )
 
 
 def install(app: FastAPI, statuses: Mapping[type[PlatformError], HTTPStatus]) -> None:
@@ -95,5 +92,8 @@ def install(app: FastAPI, statuses: Mapping[type[PlatformError], HTTPStatus]) ->
 def _answer(
     request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None, **members: object
 ) -> Response:
+    """A problem document as a response. 503 carries Retry-After."""
     request_id = request.scope.get("state", {}).get("request_id", "")
-    return problem(status, detail, instance=request.url.path, request_id=request_id, headers=headers, **members)
+    content = problem_body(status, detail, instance=request.url.path, request_id=request_id, members=members)
+    retry = {"Retry-After": RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(content, status, {**retry, **(headers or {})}, MEDIA_TYPE)

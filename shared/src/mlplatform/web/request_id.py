@@ -30,7 +30,7 @@ class RequestIdMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and all(name != HEADER for name, _ in message["headers"]):
                 message["headers"] = [*message["headers"], (HEADER, request_id)]
             await send(message)
 

@@ -1,23 +1,40 @@
 """Serve an app on a socket."""
 
+from collections.abc import Callable
+
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 # Longer than the gateway keeps an idle connection (60 s), so that it is never the server that hangs up first.
 KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 20
+STARTUP_FAILURE = 3  # as uvicorn's own command says
 
 
-def serve(app: FastAPI, host: str, port: int) -> None:
-    """Answer until SIGTERM or SIGINT, then finish what is in flight."""
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+def serve(app: ASGIApp, host: str, port: int, *, started: Callable[[uvicorn.Server], None] | None = None) -> None:
+    """Answer until SIGTERM or SIGINT, then finish what is in flight.
+
+    Args:
+        app: what answers.
+        host: address to listen on.
+        port: port to listen on.
+        started: is handed the server before it starts.
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
     )
+    if started:
+        started(server)
+    server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)

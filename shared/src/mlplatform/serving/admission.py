@@ -1,0 +1,23 @@
+"""How many requests may be in flight."""
+
+from collections.abc import Callable
+
+from mlplatform.errors import Overloaded
+
+
+class Admission:
+    """Counts the requests of an endpoint; a server that knows of those still waiting for their turn counts better."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.answering = 0
+        self.in_flight: Callable[[], int] = lambda: self.answering
+
+    def check(self) -> None:
+        """Let the newest request in.
+
+        Raises:
+            Overloaded: with it, more are in flight than may be.
+        """
+        if self.in_flight() > self._limit:
+            raise Overloaded("too many requests are in flight; come again")
