@@ -238,6 +238,8 @@ def test_a_job_that_a_worker_was_stopped_in_ends_once(stack: Stack, client: http
     wait_until(lambda: bool(client.get(where).json()["finished_at"]), within_seconds=_JOB_SECONDS, what="its end")
     job = client.get(where).json()
     assert (job["state"], job["attempts"]) == ("promoted", 2), job
+    # Before the next test kills the predictor, which would then start from a cache that has not seen this version.
+    wait_until(lambda: predict(client, "housing")["version"] == job["version"], what="the new version serves")
 
 
 def test_any_start_order_ends_well(stack: Stack, client: httpx.Client) -> None:
