@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
-_LOWEST = 19
+# A tenth of what the event loop may have, and enough to get on beside a busy one.
+_STEPS_BACK = 10
 
 Result = TypeVar("Result")
 
 
 class BulkLane:
-    """One thread, one long request at a time, and the processor only when the event loop leaves it."""
+    """One thread, one long request at a time, and most of the processor to the event loop."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, "bulk", initializer=_step_back)
@@ -29,6 +30,6 @@ class BulkLane:
 
 
 def _step_back() -> None:
-    """Give this thread the lowest priority, where threads have one of their own (Linux)."""
+    """Give this thread a lower priority, where threads have one of their own (Linux)."""
     with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _STEPS_BACK)

@@ -21,8 +21,8 @@ from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
 
-# About a hundred rows of JSON: longer bodies take the bulk lane.
-_BULK_BYTES = 16 * 1024
+# About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time.
+_BULK_BYTES = 4 * 1024
 _JSON = "application/json"
 _PROBLEM = MEDIA_TYPE.encode()
 _OUTCOMES: Mapping[type[PlatformError], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
