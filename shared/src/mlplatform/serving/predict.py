@@ -46,7 +46,7 @@ class PredictEndpoint:
         self._negotiation = Negotiation(formats)
         self._slot = slot
         self._bulk = bulk
-        self._metrics = metrics
+        self._tally = metrics.tally
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         metrics.watch_in_flight(lambda: float(admission.in_flight()))
@@ -71,7 +71,7 @@ class PredictEndpoint:
             await _refuse(None, request_id, scope, send)
         finally:
             self._admission.answering -= 1
-        self._metrics.duration[outcome].observe(perf_counter() - started)
+        self._tally.answered(outcome, perf_counter() - started)
 
     async def _answer(
         self,
@@ -94,6 +94,7 @@ class PredictEndpoint:
             prediction, content = await until_disconnect(receive, work)
         else:
             prediction, content = self._predict(body, asked, answered, prediction_id)
+        self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
         await send(_start(prediction, answered.media_type, len(content), request_id))
         await send({"type": "http.response.body", "body": content})
 
@@ -102,9 +103,6 @@ class PredictEndpoint:
         instances = asked.parse(body)
         prediction = predict(live, instances, prediction_id)
         content = answered.render(prediction)
-        self._metrics.predicted(prediction.version, prediction.variant, len(instances))
-        if prediction.warnings:
-            self._metrics.warnings.inc(len(prediction.warnings))
         return prediction, content
 
 

@@ -18,6 +18,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mlplatform.telemetry.tally import PredictTally
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 Collectors = CollectorRegistry
 
@@ -88,26 +90,8 @@ class PredictorMetrics:
     OUTCOMES = ("ok", "invalid", "not_ready", "shed", "error")
 
     def __init__(self, registry: CollectorRegistry, model: str) -> None:
-        self._predictions = Counter(
-            "mlplatform_predictions_total",
-            "Rows predicted, by the version that answered.",
-            ["model", "version", "variant"],
-            registry=registry,
-        )
-        duration = Histogram(
-            "mlplatform_predict_request_duration_seconds",
-            "Time to answer a predict request, by outcome; its count is the number of requests.",
-            ["model", "outcome"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self.duration = {outcome: duration.labels(model, outcome) for outcome in self.OUTCOMES}
-        self.warnings = Counter(
-            "mlplatform_prediction_warnings_total",
-            "Features outside what the version saw in training.",
-            ["model"],
-            registry=registry,
-        ).labels(model)
+        self.tally = PredictTally(model, self.OUTCOMES, SECONDS)
+        registry.register(self.tally)
         self._version_info = Gauge(
             "mlplatform_model_version_info",
             "1 for the version that serves.",
@@ -131,18 +115,10 @@ class PredictorMetrics:
             "mlplatform_predict_in_flight", "Predict requests being answered.", ["model"], registry=registry
         ).labels(model)
         self._model = model
-        self._rows: dict[tuple[str, str], Counter] = {}
 
     def watch_in_flight(self, read: Callable[[], float]) -> None:
         """Where to look up how many requests are in flight, when Prometheus asks."""
         self._in_flight.set_function(read)
-
-    def predicted(self, version: str, variant: str, rows: int) -> None:
-        """Rows were answered by a version."""
-        counter = self._rows.get((version, variant))
-        if counter is None:
-            counter = self._rows[version, variant] = self._predictions.labels(self._model, version, variant)
-        counter.inc(rows)
 
     def loaded(self, version: str) -> None:
         """A version was taken up."""
