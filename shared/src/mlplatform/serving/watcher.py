@@ -107,9 +107,9 @@ class Watcher:
     async def _take_up(self, stored: StoredVersion) -> None:
         live = await asyncio.to_thread(load, self._contract, stored)
         self._slot.swap(live)
-        await asyncio.to_thread(self._cache.remember_champion, stored.version)
         self._metrics.loaded(stored.version)
         _log.info("version serves", model=self._contract.model, version=stored.version)
+        await asyncio.to_thread(self._cache.remember_champion, stored.version)
 
     def _note_trouble(self, trouble: str) -> None:
         if trouble != self.trouble:
