@@ -68,6 +68,7 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
     )
+    app.state.predict = endpoint
     app.router.routes.append(Route(PATH, endpoint))
     app.include_router(health_routes(contract, slot, watcher))
     describe_predict(app, contract, settings.max_rows)

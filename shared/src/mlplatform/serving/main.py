@@ -7,7 +7,7 @@ import uvicorn
 
 from mlplatform.contracts import Contract
 from mlplatform.serving.app import PATH, create_app
-from mlplatform.serving.shortcut import answer_first
+from mlplatform.serving.at_once import answering_at_once
 from mlplatform.settings import PredictorSettings, load_settings
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.web.server import serve
@@ -31,4 +31,5 @@ def run(contract: Contract) -> None:
     def count_waiting(server: uvicorn.Server) -> None:
         app.state.admission.in_flight = lambda: len(server.server_state.tasks)
 
-    serve(answer_first(app, PATH), settings.host, settings.port, started=count_waiting)
+    protocol = answering_at_once(PATH, app.state.predict)
+    serve(app, settings.host, settings.port, http=protocol, started=count_waiting)

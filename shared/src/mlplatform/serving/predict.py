@@ -1,13 +1,14 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from time import perf_counter
+from typing import NamedTuple
 
 import orjson
 import structlog
 import uuid_utils
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
 from mlplatform.runtime import Slot
@@ -21,13 +22,37 @@ from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
 
-# About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time.
-_BULK_BYTES = 4 * 1024
+SHORT_BYTES = 4 * 1024
+"""About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time."""
+
 _JSON = "application/json"
 _PROBLEM = MEDIA_TYPE.encode()
-_OUTCOMES: Mapping[type[PlatformError], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
+_OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
+
+Headers = list[tuple[bytes, bytes]]
 
 _log = structlog.get_logger(__name__)
+
+
+class Answer(NamedTuple):
+    """A whole answer, ready to be sent."""
+
+    status: int
+    headers: Headers
+    content: bytes
+
+
+class _Request:
+    """What is known of a request before its body is there."""
+
+    __slots__ = ("headers", "id", "path", "prediction_id", "started")
+
+    def __init__(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.started = perf_counter()
+        self.path = path
+        self.headers = dict(headers)
+        self.prediction_id = str(uuid_utils.uuid7())
+        self.id = accepted(self.headers.get(HEADER)) or self.prediction_id.encode()
 
 
 class PredictEndpoint:
@@ -52,90 +77,97 @@ class PredictEndpoint:
         metrics.watch_in_flight(lambda: float(admission.in_flight()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = perf_counter()
-        prediction_id = str(uuid_utils.uuid7())
-        headers = dict(scope["headers"])
-        request_id = accepted(headers.get(HEADER)) or prediction_id.encode()
+        request = _Request(scope["path"], scope["headers"])
         self._admission.answering += 1
         try:
-            await self._answer(scope, receive, send, headers, request_id, prediction_id)
-            outcome = "ok"
+            _check_method(scope["method"])
+            answer = await self._answer(request, receive)
         except ClientDisconnected:
             return
-        except PlatformError as error:
-            outcome = _OUTCOMES.get(type(error), "invalid")
-            await _refuse(error, request_id, scope, send)
-        except Exception:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
-            outcome = "error"
-            _log.exception("prediction failed", request_id=request_id.decode())
-            await _refuse(None, request_id, scope, send)
+        except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
+            answer = self._refusal(request, error)
         finally:
             self._admission.answering -= 1
-        self._tally.answered(outcome, perf_counter() - started)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.content})
 
-    async def _answer(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        headers: Mapping[bytes, bytes],
-        request_id: bytes,
-        prediction_id: str,
-    ) -> None:
-        self._admission.check()
-        if scope["method"] != "POST":
-            raise MethodNotAllowed(f"{scope['method']} is not answered here")
-        asked, answered = self._negotiation.agree(
-            headers.get(b"content-type", b""), headers.get(b"content-encoding", b""), headers.get(b"accept", b"")
-        )
-        body = await read_body(receive, headers.get(b"content-length"), self._max_body_bytes)
-        if len(body) > _BULK_BYTES:
-            work = self._bulk.run(lambda: self._predict(body, asked, answered, prediction_id))
-            prediction, content = await until_disconnect(receive, work)
+    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer:
+        """The answer to a POST whose body is there in full and no longer than `SHORT_BYTES`."""
+        request = _Request(path, headers)
+        try:
+            asked, answered = self._admit(request)
+            return self._prediction(request, answered, *self._predict(request, body, asked, answered))
+        except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
+            return self._refusal(request, error)
+
+    async def _answer(self, request: _Request, receive: Receive) -> Answer:
+        asked, answered = self._admit(request)
+        body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
+        if len(body) <= SHORT_BYTES:
+            done = self._predict(request, body, asked, answered)
         else:
-            prediction, content = self._predict(body, asked, answered, prediction_id)
-        self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
-        await send(_start(prediction, answered.media_type, len(content), request_id))
-        await send({"type": "http.response.body", "body": content})
+            work = self._bulk.run(lambda: self._predict(request, body, asked, answered))
+            done = await until_disconnect(receive, work)
+        return self._prediction(request, answered, *done)
 
-    def _predict(self, body: bytes, asked: Format, answered: Format, prediction_id: str) -> tuple[Prediction, bytes]:
+    def _admit(self, request: _Request) -> tuple[Format, Format]:
+        self._admission.check()
+        header = request.headers.get
+        return self._negotiation.agree(
+            header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")
+        )
+
+    def _predict(self, request: _Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
         live = self._slot.get()
-        instances = asked.parse(body)
-        prediction = predict(live, instances, prediction_id)
-        content = answered.render(prediction)
-        return prediction, content
+        prediction = predict(live, asked.parse(body), request.prediction_id)
+        return prediction, answered.render(prediction)
 
-
-def _start(prediction: Prediction, media_type: str, length: int, request_id: bytes) -> Message:
-    headers = [
-        (b"content-type", media_type.encode()),
-        (b"content-length", b"%d" % length),
-        (HEADER, request_id),
-    ]
-    if media_type != _JSON:  # whose body says it all
-        headers += [
-            (b"x-prediction-id", prediction.prediction_id.encode()),
-            (b"x-model-version", prediction.version.encode()),
-            (b"x-variant", prediction.variant.encode()),
-            (b"x-warnings", orjson.dumps(prediction.warnings)),
+    def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
+        self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
+        self._tally.answered("ok", perf_counter() - request.started)
+        headers = [
+            (b"content-type", answered.media_type.encode()),
+            (b"content-length", b"%d" % len(content)),
+            (HEADER, request.id),
         ]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+        if answered.media_type != _JSON:  # whose body says it all
+            headers += [
+                (b"x-prediction-id", prediction.prediction_id.encode()),
+                (b"x-model-version", prediction.version.encode()),
+                (b"x-variant", prediction.variant.encode()),
+                (b"x-warnings", orjson.dumps(prediction.warnings)),
+            ]
+        return Answer(HTTPStatus.OK, headers, content)
+
+    def _refusal(self, request: _Request, error: Exception) -> Answer:
+        if isinstance(error, PlatformError):
+            outcome = _OUTCOMES.get(type(error), "invalid")
+        else:
+            outcome = "error"
+            _log.error("prediction failed", request_id=request.id.decode(), exc_info=error)
+        self._tally.answered(outcome, perf_counter() - request.started)
+        return _problem(request, error)
 
 
-async def _refuse(error: PlatformError | None, request_id: bytes, scope: Scope, send: Send) -> None:
-    """A problem document; one of no error is about a bug."""
-    status = STATUSES[type(error)] if error else HTTPStatus.INTERNAL_SERVER_ERROR
-    content = problem_body(
-        status,
-        str(error or "an error that was not foreseen; it is in the log"),
-        instance=scope["path"],
-        request_id=request_id.decode(),
-        members=error.members if error else {},
-    )
-    headers = [(b"content-type", _PROBLEM), (b"content-length", b"%d" % len(content)), (HEADER, request_id)]
+def _check_method(method: str) -> None:
+    if method != "POST":
+        raise MethodNotAllowed(f"{method} is not answered here")
+
+
+def _problem(request: _Request, error: Exception) -> Answer:
+    """A problem document, which tells nothing of a bug but that it is one."""
+    if isinstance(error, PlatformError):
+        status, detail, members = STATUSES[type(error)], str(error), error.members
+    else:
+        status, detail, members = (
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "an error that was not foreseen; it is in the log",
+            {},
+        )
+    content = problem_body(status, detail, instance=request.path, request_id=request.id.decode(), members=members)
+    headers = [(b"content-type", _PROBLEM), (b"content-length", b"%d" % len(content)), (HEADER, request.id)]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", RETRY_AFTER_SECONDS.encode()))
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", b"POST"))
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    return Answer(status, headers, content)

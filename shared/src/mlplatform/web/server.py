@@ -1,9 +1,11 @@
 """Serve an app on a socket."""
 
+import asyncio
 from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # Longer than the gateway keeps an idle connection (60 s), so that it is never the server that hangs up first.
 KEEP_ALIVE_SECONDS = 75
@@ -11,13 +13,21 @@ GRACE_SECONDS = 20
 STARTUP_FAILURE = 3  # as uvicorn's own command says
 
 
-def serve(app: ASGIApp, host: str, port: int, *, started: Callable[[uvicorn.Server], None] | None = None) -> None:
+def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    http: type[asyncio.Protocol] = HttpToolsProtocol,
+    started: Callable[[uvicorn.Server], None] | None = None,
+) -> None:
     """Answer until SIGTERM or SIGINT, then finish what is in flight.
 
     Args:
         app: what answers.
         host: address to listen on.
         port: port to listen on.
+        http: speaks HTTP on a connection.
         started: is handed the server before it starts.
     """
     server = uvicorn.Server(
@@ -25,7 +35,7 @@ def serve(app: ASGIApp, host: str, port: int, *, started: Callable[[uvicorn.Serv
             app,
             host=host,
             port=port,
-            http="httptools",
+            http=http,
             access_log=False,
             log_config=None,
             server_header=False,

@@ -1,0 +1,128 @@
+"""Short requests answered within the read that brought them, in one write.
+
+For an answer that has nothing to wait for, the task, the events and the two writes of an ASGI call cost as much as the
+prediction. What is unusual in any way goes the usual way: through uvicorn's own protocol to an ASGI callable.
+"""
+
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from mlplatform.serving.predict import SHORT_BYTES, Headers, PredictEndpoint
+
+
+def answering_at_once(path: str, endpoint: PredictEndpoint) -> type[HttpToolsProtocol]:
+    """A protocol for uvicorn that takes the requests of a path to its endpoint, and all others to the app."""
+    return type("PredictorProtocol", (_AtOnceProtocol,), {"path": path, "target": path.encode(), "endpoint": endpoint})
+
+
+class _AtOnceProtocol(HttpToolsProtocol):
+    path: ClassVar[str]
+    target: ClassVar[bytes]
+    endpoint: ClassVar[PredictEndpoint]
+
+    _body: bytes | None = None  # of a request that is answered here, as far as it has come
+    _last_read = 0.0
+    _closes = False
+
+    def on_message_begin(self) -> None:
+        # What else uvicorn does here is put off until an ASGI callable is known to need it.
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+
+    def on_headers_complete(self) -> None:
+        if self._is_plain_post() and not self._awaits_asgi():
+            self._body = b""
+        else:
+            self._begin_asgi()
+
+    def on_body(self, body: bytes) -> None:
+        if self._body is None:
+            super().on_body(body)
+            return
+        self._body += body
+        if len(self._body) > SHORT_BYTES:
+            so_far, self._body = self._body, None
+            self._begin_asgi()
+            super().on_body(so_far)
+
+    def on_message_complete(self) -> None:
+        if self._body is None:
+            super().on_message_complete()
+            return
+        body, self._body = self._body, None
+        closes = self._closes or not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
+        status, headers, content = self.endpoint.at_once(self.path, self.headers, body)
+        self.transport.write(_as_bytes(status, [*self.server_state.default_headers, *headers], content, closes=closes))
+        self.server_state.total_requests += 1
+        if closes:
+            self.transport.close()
+        elif self.timeout_keep_alive_task is None:
+            self._watch_idleness(self.timeout_keep_alive)
+
+    def shutdown(self) -> None:
+        if self._body is None:
+            super().shutdown()
+        else:
+            self._closes = True
+
+    def _is_plain_post(self) -> bool:
+        return (
+            self.url == self.target
+            and self.parser.get_method() == b"POST"
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and not self.parser.should_upgrade()
+        )
+
+    def _awaits_asgi(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first
+        return cycle is not None and not cycle.response_complete
+
+    def _begin_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 # uvicorn's own type
+        ours: Any = self.endpoint
+        super()._start_asgi_task(cycle, ours if cycle.scope["path"] == self.path else app)
+
+    # uvicorn makes and cancels a timer for each request; here one stays, and looks when the last bytes came.
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._last_read = self.loop.time()
+
+    def on_response_complete(self) -> None:
+        self._forget_idleness()
+        super().on_response_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        left = self._last_read + self.timeout_keep_alive - self.loop.time()
+        if self._body is not None or self._awaits_asgi():
+            self._watch_idleness(self.timeout_keep_alive)
+        elif left > 0:
+            self._watch_idleness(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._forget_idleness()
+
+    def _watch_idleness(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def _forget_idleness(self) -> None:
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+
+
+def _as_bytes(status: int, headers: Headers, content: bytes, *, closes: bool) -> bytes:
+    lines = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in headers]]
+    if closes:
+        lines.append(b"connection: close\r\n")
+    lines += b"\r\n", content
+    return b"".join(lines)

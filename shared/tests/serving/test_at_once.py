@@ -1,0 +1,241 @@
+"""The predictor's own protocol, over real sockets."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from shared.tests.conftest import Publish
+from shared.tests.serving.conftest import until_ready
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from mlplatform.contracts import HOUSING
+from mlplatform.serving.app import PATH, create_app
+from mlplatform.serving.at_once import answering_at_once
+from mlplatform.settings import PredictorSettings
+from mlplatform.testing import InMemoryRegistry
+
+pytestmark = pytest.mark.anyio
+
+ROW = json.dumps(dict(HOUSING.example)).encode()
+LONG = json.dumps({"instances": [dict(HOUSING.example)] * 50}).encode()
+IDLE_SECONDS = 0.2
+
+
+def post(body: bytes = ROW, *headers: str, version: str = "1.1") -> bytes:
+    lines = [f"POST {PATH} HTTP/{version}", "Host: predictor", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@dataclass
+class Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def answer(self) -> tuple[bytes, bytes]:
+        """Head and body of the next answer."""
+        async with asyncio.timeout(10):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length is not None
+            return head, await self.reader.readexactly(int(length[1]))
+
+    async def status(self) -> int:
+        head, _ = await self.answer()
+        return int(head.split()[1])
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(10):
+            return await self.reader.read() == b""
+
+
+@dataclass
+class Running:
+    """An app behind a protocol on a port of its own."""
+
+    state: ServerState
+    port: int
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Connection]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield Connection(reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@asynccontextmanager
+async def listening(app: FastAPI, protocol: type[HttpToolsProtocol]) -> AsyncIterator[Running]:
+    config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off", timeout_keep_alive=IDLE_SECONDS)
+    config.load()
+    state = ServerState()
+    state.default_headers = [(b"date", b"Mon, 23 Nov 2026 00:00:00 GMT")]
+    server = await asyncio.get_running_loop().create_server(
+        lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    async with server:
+        yield Running(state, server.sockets[0].getsockname()[1])
+
+
+@pytest.fixture
+async def app(settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish) -> AsyncIterator[FastAPI]:
+    publish("1")
+    app = create_app(HOUSING, settings, registry)
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://predictor") as client:
+            await until_ready(client)
+        yield app
+
+
+@pytest.fixture
+async def running(app: FastAPI) -> AsyncIterator[Running]:
+    async with listening(app, answering_at_once(PATH, app.state.predict)) as running:
+        yield running
+
+
+@pytest.fixture
+async def connection(running: Running) -> AsyncIterator[Connection]:
+    async with running.connect() as connection:
+        yield connection
+
+
+def without_ids(text: bytes) -> bytes:
+    return re.sub(rb"[0-9a-f]{8}-[0-9a-f-]{27}", b"ID", text)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        post(),
+        post(b"{"),
+        post(b""),
+        post(ROW, "Content-Type: text/html"),
+        post(ROW, "Content-Encoding: gzip"),
+        post(ROW, "Accept: text/csv"),
+        post(ROW, "X-Request-ID: 12345678-abc"),
+        post(ROW, "X-REQUEST-id: not/fit"),
+        post(ROW, "Connection: close"),
+        post(ROW, version="1.0"),
+        post(LONG),
+        b"GET /predict HTTP/1.1\r\nHost: predictor\r\n\r\n",
+        b"POST /nowhere HTTP/1.1\r\nHost: predictor\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_every_answer_is_the_one_that_the_app_gives(app: FastAPI, request_bytes: bytes) -> None:
+    answers = []
+    for protocol in (answering_at_once(PATH, app.state.predict), HttpToolsProtocol):
+        async with listening(app, protocol) as running, running.connect() as connection:
+            connection.send(request_bytes)
+            answers.append([without_ids(part) for part in await connection.answer()])
+    assert answers[0] == answers[1]
+
+
+async def test_an_answer_takes_no_task(running: Running, connection: Connection) -> None:
+    connection.send(post())
+    assert await connection.status() == httpx.codes.OK
+    assert (running.state.total_requests, running.state.tasks) == (1, set())
+
+
+async def test_a_request_may_come_byte_by_byte(connection: Connection) -> None:
+    for byte in post():
+        connection.send(bytes([byte]))
+        await connection.writer.drain()
+    assert await connection.status() == httpx.codes.OK
+
+
+async def test_a_chunked_body_is_read_to_its_end(connection: Connection) -> None:
+    connection.send(b"POST /predict HTTP/1.1\r\nHost: predictor\r\nTransfer-Encoding: chunked\r\n\r\n")
+    connection.send(b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (10, ROW[:10], len(ROW) - 10, ROW[10:]))
+    assert await connection.status() == httpx.codes.OK
+
+
+async def test_pipelined_requests_are_answered_in_order_whichever_way_they_go(connection: Connection) -> None:
+    ways = [ROW, LONG, ROW, b"{", LONG, ROW]
+    connection.send(b"".join(post(body) for body in ways))
+    answers = [json.loads((await connection.answer())[1]) for _ in ways]
+    kinds = [next(iter(answer)) for answer in answers]
+    assert kinds == ["prediction", "predictions", "prediction", "type", "predictions", "prediction"]
+
+
+async def test_a_client_that_asks_before_it_sends_is_told_to_go_on(connection: Connection) -> None:
+    head, _, body = post(ROW, "Expect: 100-continue").partition(b"\r\n\r\n")
+    connection.send(head + b"\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert await connection.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.send(body)
+    assert await connection.status() == httpx.codes.OK
+
+
+@pytest.mark.parametrize("request_bytes", [post(ROW, "Connection: close"), post(ROW, version="1.0")])
+async def test_a_connection_ends_when_the_client_wants_no_more(connection: Connection, request_bytes: bytes) -> None:
+    connection.send(request_bytes)
+    head, _ = await connection.answer()
+    assert b"connection: close" in head
+    assert await connection.is_closed()
+
+
+@pytest.mark.parametrize("body", [ROW, LONG])
+async def test_an_idle_connection_is_closed_in_time(connection: Connection, body: bytes) -> None:
+    connection.send(post(body))
+    await connection.answer()
+    asked = asyncio.get_running_loop().time()
+    assert await connection.is_closed()
+    assert asyncio.get_running_loop().time() - asked > 0.9 * IDLE_SECONDS
+
+
+async def test_a_connection_in_use_is_never_idle(connection: Connection) -> None:
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + 3 * IDLE_SECONDS
+    while loop.time() < ends:
+        connection.send(post())
+        assert await connection.status() == httpx.codes.OK
+
+
+async def test_a_request_on_its_way_is_answered_before_a_shutdown(running: Running, connection: Connection) -> None:
+    connection.send(post())
+    await connection.answer()
+    connection.send(post()[:-10])
+    [protocol] = running.state.connections
+    await until(lambda: getattr(protocol, "_body", None))
+    protocol.shutdown()
+    connection.send(post()[-10:])
+    assert await connection.status() == httpx.codes.OK
+    assert await connection.is_closed()
+
+
+async def test_a_shutdown_closes_a_connection_between_requests(running: Running, connection: Connection) -> None:
+    connection.send(post())
+    await connection.answer()
+    [protocol] = running.state.connections
+    protocol.shutdown()
+    assert await connection.is_closed()
+
+
+async def test_a_connection_that_is_gone_leaves_no_timer(running: Running, connection: Connection) -> None:
+    connection.send(post())
+    await connection.answer()
+    [protocol] = running.state.connections
+    connection.writer.close()
+    await until(lambda: not running.state.connections)
+    assert protocol.timeout_keep_alive_task is None
+
+
+async def until(
+    condition: Callable[[], object], turn: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)
+) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await turn()
