@@ -239,3 +239,21 @@ async def until(
     async with asyncio.timeout(10):
         while not condition():
             await turn()
+
+
+async def test_beyond_the_limit_even_long_requests_are_refused_without_a_task(
+    app: FastAPI, running: Running, connection: Connection
+) -> None:
+    app.state.admission.in_flight = lambda: 1_000
+    connection.send(post(LONG) + post())
+    assert [await connection.status(), await connection.status()] == [httpx.codes.SERVICE_UNAVAILABLE] * 2
+    assert (running.state.total_requests, running.state.tasks) == (2, set())
+
+
+async def test_a_refusal_is_of_one_request_and_not_of_the_next(app: FastAPI, connection: Connection) -> None:
+    app.state.admission.in_flight = lambda: 1_000
+    connection.send(post(LONG))
+    await connection.status()
+    app.state.admission.in_flight = lambda: 0
+    connection.send(post(LONG) + post())
+    assert [await connection.status(), await connection.status()] == [httpx.codes.OK] * 2

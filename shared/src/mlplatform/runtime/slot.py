@@ -30,11 +30,12 @@ class TrainingRange:
 
     def unseen_rows(self, rows: Rows) -> dict[int, list[int]]:
         """For each feature with values outside, the numbers of those rows."""
-        outside = (rows < np.array(self.low)) | (rows > np.array(self.high))
-        return {
-            int(position): np.flatnonzero(outside[:, position]).tolist()
-            for position in np.flatnonzero(outside.any(axis=0))
-        }
+        outside = np.flatnonzero((rows < self.low) | (rows > self.high)).tolist()
+        unseen: dict[int, list[int]] = {}
+        for place in outside:
+            row, position = divmod(place, len(self.names))
+            unseen.setdefault(position, []).append(row)
+        return dict(sorted(unseen.items()))
 
 
 @dataclass(frozen=True, slots=True)

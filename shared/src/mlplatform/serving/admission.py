@@ -13,11 +13,20 @@ class Admission:
         self.answering = 0
         self.in_flight: Callable[[], int] = lambda: self.answering
 
+    def is_full(self) -> bool:
+        """Whether one more than those in flight would be too many."""
+        return self.in_flight() >= self._limit
+
     def check(self) -> None:
-        """Let the newest request in.
+        """Let the newest of those in flight in.
 
         Raises:
             Overloaded: with it, more are in flight than may be.
         """
         if self.in_flight() > self._limit:
-            raise Overloaded("too many requests are in flight; come again")
+            raise overloaded()
+
+
+def overloaded() -> Overloaded:
+    """What is said to a request that has to come again."""
+    return Overloaded("too many requests are in flight; come again")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from mlplatform.serving.predict import SHORT_BYTES, Headers, PredictEndpoint
+from mlplatform.serving.predict import SHORT_BYTES, Answer, Headers, PredictEndpoint
 
 
 def answering_at_once(path: str, endpoint: PredictEndpoint) -> type[HttpToolsProtocol]:
@@ -22,6 +22,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
     endpoint: ClassVar[PredictEndpoint]
 
     _body: bytes | None = None  # of a request that is answered here, as far as it has come
+    _refusal: Answer | None = None  # of that request: its body is read, but not kept
     _last_read = 0.0
     _closes = False
 
@@ -32,12 +33,15 @@ class _AtOnceProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._is_plain_post() and not self._awaits_asgi():
             self._body = b""
+            self._refusal = self.endpoint.refusal_at_once(self.path, self.headers)
         else:
             self._begin_asgi()
 
     def on_body(self, body: bytes) -> None:
         if self._body is None:
             super().on_body(body)
+            return
+        if self._refusal is not None:
             return
         self._body += body
         if len(self._body) > SHORT_BYTES:
@@ -51,7 +55,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
             return
         body, self._body = self._body, None
         closes = self._closes or not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
-        status, headers, content = self.endpoint.at_once(self.path, self.headers, body)
+        status, headers, content = self._refusal or self.endpoint.at_once(self.path, self.headers, body)
         self.transport.write(_as_bytes(status, [*self.server_state.default_headers, *headers], content, closes=closes))
         self.server_state.total_requests += 1
         if closes:

@@ -1,9 +1,7 @@
 """The bytes of a request, and whether anybody still waits for its answer."""
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.types import Receive
 
@@ -41,24 +39,22 @@ async def read_body(receive: Receive, content_length: bytes | None, max_bytes: i
         message = await receive()
 
 
-async def until_disconnect(receive: Receive, work: Coroutine[Any, Any, Result]) -> Result:
+async def until_disconnect(receive: Receive, working: asyncio.Future[Result]) -> Result:
     """The result of the work, which is cancelled when the client goes away first.
 
     Raises:
         ClientDisconnected: the client went away.
     """
-    working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(receive())
+    leaving.add_done_callback(lambda _: working.cancel())
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnected
-        return working.result()
+        return await working
+    except asyncio.CancelledError:
+        if leaving.done():
+            raise ClientDisconnected from None
+        raise
     finally:
-        for task in (working, leaving):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await leaving
+        leaving.cancel()
 
 
 def _check(body: bytes | bytearray, max_bytes: int) -> None:

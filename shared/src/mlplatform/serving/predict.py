@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
 from mlplatform.runtime import Slot
-from mlplatform.serving.admission import Admission
+from mlplatform.serving.admission import Admission, overloaded
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
@@ -91,17 +91,22 @@ class PredictEndpoint:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
 
+    def refusal_at_once(self, path: str, headers: Headers) -> Answer | None:
+        """The answer to a POST that comes when too many are in flight; none when there is room for it."""
+        return self._refusal(_Request(path, headers), overloaded()) if self._admission.is_full() else None
+
     def at_once(self, path: str, headers: Headers, body: bytes) -> Answer:
-        """The answer to a POST whose body is there in full and no longer than `SHORT_BYTES`."""
+        """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`."""
         request = _Request(path, headers)
         try:
-            asked, answered = self._admit(request)
+            asked, answered = self._agree(request)
             return self._prediction(request, answered, *self._predict(request, body, asked, answered))
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             return self._refusal(request, error)
 
     async def _answer(self, request: _Request, receive: Receive) -> Answer:
-        asked, answered = self._admit(request)
+        self._admission.check()
+        asked, answered = self._agree(request)
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
         if len(body) <= SHORT_BYTES:
             done = self._predict(request, body, asked, answered)
@@ -110,8 +115,7 @@ class PredictEndpoint:
             done = await until_disconnect(receive, work)
         return self._prediction(request, answered, *done)
 
-    def _admit(self, request: _Request) -> tuple[Format, Format]:
-        self._admission.check()
+    def _agree(self, request: _Request) -> tuple[Format, Format]:
         header = request.headers.get
         return self._negotiation.agree(
             header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")

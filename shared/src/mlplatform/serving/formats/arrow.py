@@ -19,6 +19,7 @@ from mlplatform.serving.instances import Instances, ManyRows, QuickCheck
 from mlplatform.serving.prediction import Prediction
 from mlplatform.serving.violations import too_many_rows, violation
 
+_DOUBLES = na.c_schema(na.float64())
 _DOUBLE = "g"  # in the format strings of Arrow's C data interface
 
 
@@ -32,6 +33,11 @@ class ArrowFormat:
         self._max_rows = max_rows
         self._quick = QuickCheck(contract)
         self._low, self._high = contract.bounds
+        self._names = contract.feature_names
+        answers = na.string() if contract.is_classification else na.float64()
+        self._answer_schema = na.c_schema(
+            na.struct({"prediction": answers, **dict.fromkeys(contract.labels, na.float64())})
+        )
 
     def parse(self, body: bytes) -> Instances:
         try:
@@ -52,12 +58,14 @@ class ArrowFormat:
             schema = batches.get_schema()
             fields = [schema.child(position) for position in range(schema.n_children)]
             self._check_fields({field.name: field.format for field in fields}, len(fields))
-            order = [[field.name for field in fields].index(name) for name in self._contract.feature_names]
-            tables = [self._table(batch, order) for batch in batches]
-        return np.concatenate(tables) if tables else np.empty((0, len(order)))
+            places = {field.name: position for position, field in enumerate(fields)}
+            tables = [self._table(batch, [places[name] for name in self._names]) for batch in batches]
+        if len(tables) == 1:
+            return tables[0]
+        return np.concatenate(tables) if tables else np.empty((0, len(self._names)))
 
     def _check_fields(self, formats: dict[str, str], count: int) -> None:
-        names = self._contract.feature_names
+        names = self._names
         missing = [((name,), "Field required", "missing") for name in names if name not in formats]
         extra = [((name,), "Extra inputs are not permitted", "extra") for name in formats if name not in names]
         other = [
@@ -75,19 +83,19 @@ class ArrowFormat:
         columns = [view.child(position) for position in order]
         errors = [
             ((name,), "The column should have no nulls", "null")
-            for name, column in zip(self._contract.feature_names, columns, strict=True)
+            for name, column in zip(self._names, columns, strict=True)
             if column.null_count
         ]
         if errors:
             raise violation(errors)
-        slices = [slice(column.offset, column.offset + column.length) for column in columns]
-        return np.column_stack(
-            [np.frombuffer(column.buffer(1))[part] for column, part in zip(columns, slices, strict=True)]
-        )
+        rows = np.empty((batch.length, len(columns)))
+        for position, column in enumerate(columns):
+            rows[:, position] = np.frombuffer(column.buffer(1))[column.offset : column.offset + column.length]
+        return rows
 
     def _out_of_bounds(self, rows: Rows) -> ContractViolation:
         wrong = ~((rows >= self._low) & (rows <= self._high))
-        names = self._contract.feature_names
+        names = self._names
         return violation(
             [
                 (
@@ -101,12 +109,10 @@ class ArrowFormat:
 
     def render(self, prediction: Prediction) -> bytes:
         values = np.asarray(prediction.values)
-        columns = {"prediction": _texts(values) if self._contract.is_classification else _doubles(values)}
+        columns = [_texts(values) if self._contract.is_classification else _doubles(values)]
         if prediction.probabilities is not None:
-            for label, column in zip(self._contract.labels, np.asarray(prediction.probabilities).T, strict=True):
-                columns[label] = _doubles(column)
-        schema = na.struct({name: column.schema for name, column in columns.items()})
-        table = na.c_array_from_buffers(schema, len(values), [None], children=list(columns.values()))
+            columns += map(_doubles, np.asarray(prediction.probabilities).T)
+        table = na.c_array_from_buffers(self._answer_schema, len(values), [None], children=columns)
         out = io.BytesIO()
         with StreamWriter.from_writable(out) as writer:
             writer.write_stream(na.c_array_stream(table))
@@ -115,7 +121,7 @@ class ArrowFormat:
 
 def _doubles(values: NDArray[np.floating]) -> CArray:
     data = np.ascontiguousarray(values, dtype=np.float64)
-    return na.c_array_from_buffers(na.float64(), len(data), [None, data])
+    return na.c_array_from_buffers(_DOUBLES, len(data), [None, data])
 
 
 def _texts(values: NDArray[np.object_]) -> CArray:
