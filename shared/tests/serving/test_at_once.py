@@ -257,3 +257,15 @@ async def test_a_refusal_is_of_one_request_and_not_of_the_next(app: FastAPI, con
     app.state.admission.in_flight = lambda: 0
     connection.send(post(LONG) + post())
     assert [await connection.status(), await connection.status()] == [httpx.codes.OK] * 2
+
+
+@pytest.mark.parametrize("headers", [(), ("X-Request-ID: 12345678-abc",)])
+async def test_a_refusal_at_once_is_the_one_that_the_app_gives(app: FastAPI, headers: tuple[str, ...]) -> None:
+    app.state.admission.in_flight = lambda: 1_000
+    answers = []
+    for protocol in (answering_at_once(PATH, app.state.predict), HttpToolsProtocol):
+        async with listening(app, protocol) as running, running.connect() as connection:
+            connection.send(post(ROW, *headers))
+            answers.append([without_ids(part) for part in await connection.answer()])
+    assert answers[0] == answers[1]
+    assert json.loads(answers[0][1])["status"] == httpx.codes.SERVICE_UNAVAILABLE

@@ -1,6 +1,7 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import NamedTuple
@@ -25,11 +26,12 @@ from mlplatform.web.request_id import HEADER, accepted
 SHORT_BYTES = 4 * 1024
 """About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time."""
 
+Headers = list[tuple[bytes, bytes]]
+
 _JSON = "application/json"
 _PROBLEM = MEDIA_TYPE.encode()
+_RETRY = [(b"retry-after", RETRY_AFTER_SECONDS.encode())]
 _OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
-
-Headers = list[tuple[bytes, bytes]]
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +95,13 @@ class PredictEndpoint:
 
     def refusal_at_once(self, path: str, headers: Headers) -> Answer | None:
         """The answer to a POST that comes when too many are in flight; none when there is room for it."""
-        return self._refusal(_Request(path, headers), overloaded()) if self._admission.is_full() else None
+        if not self._admission.is_full():
+            return None
+        request = _Request(path, headers)
+        before, after = _overloaded_content(path)
+        content = b"%b%b%b" % (before, request.id, after)
+        self._tally.answered("shed", perf_counter() - request.started)
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _problem_headers(request, len(content), _RETRY), content)
 
     def at_once(self, path: str, headers: Headers, body: bytes) -> Answer:
         """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`."""
@@ -169,9 +177,22 @@ def _problem(request: _Request, error: Exception) -> Answer:
             {},
         )
     content = problem_body(status, detail, instance=request.path, request_id=request.id.decode(), members=members)
-    headers = [(b"content-type", _PROBLEM), (b"content-length", b"%d" % len(content)), (HEADER, request.id)]
+    more: Headers = []
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", RETRY_AFTER_SECONDS.encode()))
+        more = _RETRY
     if isinstance(error, MethodNotAllowed):
-        headers.append((b"allow", b"POST"))
-    return Answer(status, headers, content)
+        more = [(b"allow", b"POST")]
+    return Answer(status, _problem_headers(request, len(content), more), content)
+
+
+def _problem_headers(request: _Request, length: int, more: Headers) -> Headers:
+    return [(b"content-type", _PROBLEM), (b"content-length", b"%d" % length), (HEADER, request.id), *more]
+
+
+@cache
+def _overloaded_content(path: str) -> tuple[bytes, bytes]:
+    """The problem document of every refused request, before and after its id: they come by the thousand."""
+    gap = str(uuid_utils.uuid7())
+    content = problem_body(STATUSES[Overloaded], str(overloaded()), instance=path, request_id=gap)
+    before, after = content.split(gap.encode())
+    return before, after
