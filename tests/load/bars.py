@@ -1,4 +1,4 @@
-"""What issue 4 asks for, beside what was measured."""
+"""What is promised, beside what was measured."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal

@@ -8,13 +8,16 @@ from trainer.api import create_app
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.jobs import JobStore
-from trainer.testing import InMemoryQueue
+from trainer.promotions.ledger import Ledger
+from trainer.testing import InMemoryModels, InMemoryQueue
 
 pytestmark = pytest.mark.anyio
 
 
 def client_of(jobs: JobStore, queue: InMemoryQueue) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(jobs, queue)), base_url="http://trainer")
+    models = InMemoryModels()
+    app = create_app(jobs, queue, models, Ledger(jobs._engine, models))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer")
 
 
 @pytest.fixture

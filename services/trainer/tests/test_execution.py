@@ -8,7 +8,7 @@ from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.errors import ParityCheckFailed
 from trainer.execution import run_job
-from trainer.jobs import JobStore, State
+from trainer.jobs import Job, JobStore, State
 from trainer.pipeline import Progress, TrainedVersion
 
 
@@ -19,6 +19,7 @@ class InstantTraining:
     champions: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None
     trained: int = 0
+    promotions: dict[str, str] = field(default_factory=dict)
 
     def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
         assert reason
@@ -34,8 +35,12 @@ class InstantTraining:
             metrics={"holdout_rmse": 0.5},
         )
 
-    def promote(self, trained: TrainedVersion) -> None:
+    def promote(self, trained: TrainedVersion, job: Job) -> None:
         self.champions[trained.registered_model] = trained.version
+        self.promotions[job.id] = trained.version
+
+    def promoted_by(self, job: Job) -> str | None:
+        return self.promotions.get(job.id)
 
     def champion(self, contract: Contract) -> str | None:
         return self.champions.get(contract.registered_model)
@@ -93,3 +98,13 @@ def test_an_attempt_that_was_taken_over_promotes_nothing(jobs: JobStore) -> None
     run_job(job.id, jobs, training)
     assert training.champions == {}
     assert jobs.get(job.id).state is State.RUNNING
+
+
+def test_a_job_whose_version_was_promoted_by_an_attempt_that_died_ends_without_another_training(
+    jobs: JobStore,
+) -> None:
+    job = jobs.create(HOUSING, "new data")
+    training = InstantTraining(promotions={job.id: "7"})
+    run_job(job.id, jobs, training)
+    assert (jobs.get(job.id).state, jobs.get(job.id).version) == (State.PROMOTED, "7")
+    assert training.trained == 0

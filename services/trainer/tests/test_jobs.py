@@ -63,7 +63,8 @@ def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
     job = started(jobs)
     jobs.progress(job, "cross-validation", 40)
     assert (jobs.get(job.id).stage, jobs.get(job.id).percent) == ("cross-validation", 40)
-    jobs.promoted(job, version="3", run_id="abc", metrics={"holdout_rmse": 0.45})
+    jobs.trained(job, version="3", run_id="abc", metrics={"holdout_rmse": 0.45})
+    jobs.promoted(job, version="3")
     done = jobs.get(job.id)
     assert (done.state, done.version, done.run_id, done.percent) == (State.PROMOTED, "3", "abc", 100)
     assert done.metrics == {"holdout_rmse": 0.45}
@@ -77,7 +78,7 @@ def test_a_final_state_is_final(jobs: JobStore) -> None:
     jobs.fail(job, "first")
     jobs.fail(job, "second")
     jobs.progress(job, "late", 99)
-    jobs.promoted(job, version="1", run_id="", metrics={})
+    jobs.promoted(job, version="1")
     assert (jobs.get(job.id).state, jobs.get(job.id).error) == (State.FAILED, "first")
     assert jobs.start(job.id) is None
 
@@ -102,7 +103,7 @@ def test_what_an_attempt_writes_after_it_was_taken_over_has_no_effect(jobs: JobS
     second = jobs.start(first.id)
     assert second is not None
     assert not jobs.sign_of_life(first)
-    jobs.promoted(first, version="1", run_id="", metrics={})
+    jobs.promoted(first, version="1")
     jobs.fail(first, "late")
     assert jobs.get(first.id).state is State.RUNNING
     assert jobs.sign_of_life(second)

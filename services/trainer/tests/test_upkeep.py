@@ -21,11 +21,17 @@ class Serving:
 
     champions: dict[str, str] = field(default_factory=dict)
     is_up: bool = True
+    settled: int = 0
 
     def champion(self, contract: Contract) -> str | None:
         if not self.is_up:
             raise RegistryUnavailable("MLflow is down")
         return self.champions.get(contract.registered_model)
+
+    def settle_all(self) -> None:
+        if not self.is_up:
+            raise RegistryUnavailable("MLflow is down")
+        self.settled += 1
 
 
 @pytest.fixture
@@ -91,3 +97,9 @@ def test_with_the_broker_away_an_abandoned_job_waits_for_a_later_round(jobs: Job
 def test_with_the_registry_away_nothing_is_trained_and_nothing_fails(jobs: JobStore) -> None:
     keep_up(jobs, Serving(is_up=False), InMemoryQueue())
     assert jobs.newest(1) == []
+
+
+def test_every_round_settles_the_aliases(jobs: JobStore) -> None:
+    serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
+    keep_up(jobs, serving, InMemoryQueue())
+    assert serving.settled == 1

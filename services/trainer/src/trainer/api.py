@@ -10,15 +10,27 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from mlplatform.contracts import contract_of
-from mlplatform.errors import PlatformError
+from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.telemetry.metrics import CountsCollector, process_registry
 from mlplatform.web.server import serve
 from mlplatform.web.service import create_service
 from trainer.db.engine import connect
-from trainer.errors import BrokerUnavailable, DatabaseUnavailable, JobNotFound, TrainingInProgress
+from trainer.errors import (
+    BrokerUnavailable,
+    ChampionChanged,
+    DatabaseUnavailable,
+    JobNotFound,
+    NothingToRollBackTo,
+    TrainingInProgress,
+    VersionRolledBack,
+    VersionUnverified,
+)
 from trainer.jobs import Job, JobStore
+from trainer.promotions.ledger import Ledger
+from trainer.promotions.registry import MlflowRegistry, Registry
+from trainer.routes.models import model_routes
 from trainer.settings import TrainerSettings
 from trainer.submission import submit
 from trainer.tasks import CeleryQueue, Queue, create_celery
@@ -26,6 +38,12 @@ from trainer.tasks import CeleryQueue, Queue, create_celery
 _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     JobNotFound: HTTPStatus.NOT_FOUND,
     TrainingInProgress: HTTPStatus.CONFLICT,
+    VersionUnverified: HTTPStatus.CONFLICT,
+    VersionRolledBack: HTTPStatus.CONFLICT,
+    ChampionChanged: HTTPStatus.CONFLICT,
+    NothingToRollBackTo: HTTPStatus.CONFLICT,
+    ModelVersionNotFound: HTTPStatus.NOT_FOUND,
+    RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -46,8 +64,8 @@ class JobList(BaseModel):
     jobs: list[Job]
 
 
-def create_app(jobs: JobStore, queue: Queue) -> FastAPI:
-    """The app over a store of jobs and a queue to the worker."""
+def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger) -> FastAPI:
+    """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions."""
     metrics = process_registry()
     metrics.register(CountsCollector("mlplatform_jobs", "Jobs by model and state.", ("model", "state"), jobs.counts))
 
@@ -57,7 +75,7 @@ def create_app(jobs: JobStore, queue: Queue) -> FastAPI:
 
     app = create_service(
         title="trainer",
-        description="Accepts retrainings, which a worker carries out, and tells how they go.",
+        description="Accepts retrainings, which a worker carries out, and tells how they go; says who serves.",
         metrics=metrics,
         lifespan=lifespan,
         statuses=_STATUSES,
@@ -86,6 +104,7 @@ def create_app(jobs: JobStore, queue: Queue) -> FastAPI:
             return JSONResponse({"status": "not ready", "service": "trainer", "reason": trouble}, 503)
         return JSONResponse({"status": "ready", "service": "trainer"})
 
+    app.include_router(model_routes(registry, ledger))
     return app
 
 
@@ -93,8 +112,9 @@ def main() -> None:
     """Serve until told to stop."""
     settings = load_settings(TrainerSettings)
     configure_logging("trainer", settings.log_format, settings.log_level)
-    jobs = JobStore(connect(settings.database_url))
-    serve(create_app(jobs, CeleryQueue(create_celery(settings))), settings.host, settings.port)
+    engine, registry = connect(settings.database_url), MlflowRegistry(settings.mlflow_url)
+    app = create_app(JobStore(engine), CeleryQueue(create_celery(settings)), registry, Ledger(engine, registry))
+    serve(app, settings.host, settings.port)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,23 @@
 
 from mlplatform.contracts import Contract, contract_of
 from trainer.db.engine import connect
-from trainer.jobs import JobStore
+from trainer.jobs import Job, JobStore
 from trainer.pipeline import Progress, TrainedVersion, train
-from trainer.promotion import promote
+from trainer.promotions.ledger import Ledger
+from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
-from trainer.tracking import MlflowTracker, answering
+from trainer.tracking import MlflowTracker
 
 
 def open_jobs(settings: TrainerSettings) -> JobStore:
     """The jobs of the settings' database."""
     return JobStore(connect(settings.database_url))
+
+
+def open_ledger(settings: TrainerSettings) -> Ledger:
+    """The promotions of the settings' database and registry."""
+    return Ledger(connect(settings.database_url), MlflowRegistry(settings.mlflow_url))
 
 
 class RegisteredTraining:
@@ -21,6 +27,7 @@ class RegisteredTraining:
     def __init__(self, settings: TrainerSettings) -> None:
         self._settings = settings
         self._tracker = MlflowTracker(settings.mlflow_url)
+        self._ledger = open_ledger(settings)
 
     def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
         return train(
@@ -32,9 +39,19 @@ class RegisteredTraining:
             reason=reason,
         )
 
-    def promote(self, trained: TrainedVersion) -> None:
-        with answering():
-            promote(self._tracker.client, trained.registered_model, trained.version)
+    def promote(self, trained: TrainedVersion, job: Job) -> None:
+        contract = contract_of(job.model)
+        self._ledger.promote(contract, trained.version, reason=job.reason, actor=_actor(job))
+
+    def promoted_by(self, job: Job) -> str | None:
+        return self._ledger.promoted_by(contract_of(job.model), _actor(job))
+
+    def settle_all(self) -> None:
+        self._ledger.settle_all()
 
     def champion(self, contract: Contract) -> str | None:
         return self._tracker.champion(contract)
+
+
+def _actor(job: Job) -> str:
+    return f"job:{job.id}"

@@ -6,6 +6,10 @@ PlatformError
 ├── ParityCheckFailed    the ONNX model does not answer as the scikit-learn pipeline
 ├── JobNotFound          no job has that id
 ├── TrainingInProgress   the model has an active job
+├── VersionUnverified    a version without a manifest cannot serve
+├── VersionRolledBack    a version that was taken back is not promoted again by itself
+├── ChampionChanged      the champion is not the one that was expected
+├── NothingToRollBackTo  the model has had no champion before this one
 ├── DatabaseUnavailable  the jobs cannot be read or written
 └── BrokerUnavailable    the job could not be handed to the worker
 """
@@ -39,6 +43,22 @@ class TrainingInProgress(PlatformError):
     def __init__(self, message: str, job_id: str) -> None:
         super().__init__(message)
         self.members = {"job_id": job_id}
+
+
+class VersionUnverified(PlatformError):
+    """A version without a manifest cannot serve: no predictor would take it."""
+
+
+class VersionRolledBack(PlatformError):
+    """A version that was taken back is not promoted again unless that is forced."""
+
+
+class ChampionChanged(PlatformError):
+    """The champion is not the one that was expected."""
+
+
+class NothingToRollBackTo(PlatformError):
+    """The model has had no champion before this one."""
 
 
 class DatabaseUnavailable(PlatformError):

@@ -22,8 +22,12 @@ class Training(Protocol):
         """Train, verify and register a version."""
         ...
 
-    def promote(self, trained: TrainedVersion) -> None:
-        """Let it serve."""
+    def promote(self, trained: TrainedVersion, job: Job) -> None:
+        """Let it serve; the same job promotes once however often it says so."""
+        ...
+
+    def promoted_by(self, job: Job) -> str | None:
+        """The version that an attempt of a job has promoted, if any."""
         ...
 
     def champion(self, contract: Contract) -> str | None:
@@ -40,7 +44,12 @@ def run_job(job_id: str, jobs: JobStore, training: Training) -> None:
     with structlog.contextvars.bound_contextvars(job=job.id, model=job.model), kept_alive(job, jobs):
         _log.info("training begins", reason=job.reason, attempt=job.attempts)
         try:
-            _train(job, jobs, training)
+            promoted = training.promoted_by(job)
+            if promoted:
+                _log.info("an attempt before this one promoted its version", version=promoted)
+                jobs.promoted(job, version=promoted)
+            else:
+                _train(job, jobs, training)
         except PlatformError as error:
             _log.warning("training failed", error=str(error))
             jobs.fail(job, f"{type(error).__name__}: {error}")
@@ -60,6 +69,7 @@ def _train(job: Job, jobs: JobStore, training: Training) -> None:
     if not jobs.sign_of_life(job):
         _log.warning("another attempt has taken over; nothing is promoted", version=trained.version)
         return
-    training.promote(trained)
-    jobs.promoted(job, version=trained.version, run_id=trained.run_id, metrics=trained.metrics)
+    jobs.trained(job, version=trained.version, run_id=trained.run_id, metrics=trained.metrics)
+    training.promote(trained, job)
+    jobs.promoted(job, version=trained.version)
     _log.info("version promoted", version=trained.version, candidate=trained.candidate, **trained.metrics)

@@ -175,9 +175,13 @@ class JobStore:
         """Say how far it is."""
         self._change(job, stage=stage, percent=percent, seen_at=_now())
 
-    def promoted(self, job: Job, *, version: str, run_id: str, metrics: Mapping[str, float]) -> None:
+    def trained(self, job: Job, *, version: str, run_id: str, metrics: Mapping[str, float]) -> None:
+        """A version came of it, which does not serve yet."""
+        self._change(job, version=version, run_id=run_id, metrics=dict(metrics), seen_at=_now())
+
+    def promoted(self, job: Job, *, version: str) -> None:
         """The end: the version serves."""
-        self._finish(job, State.PROMOTED, version=version, run_id=run_id, metrics=dict(metrics), percent=100)
+        self._finish(job, State.PROMOTED, version=version, percent=100)
 
     def fail(self, job: Job, error: str) -> None:
         """The end: no version came of it."""

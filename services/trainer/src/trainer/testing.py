@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
+from mlplatform.registry.manifest import MANIFEST_TAG
 from trainer.errors import BrokerUnavailable
+from trainer.promotions.registry import Version
 
 
 @dataclass
@@ -16,3 +19,55 @@ class InMemoryQueue:
         if not self.is_up:
             raise BrokerUnavailable("the broker is away; nothing was accepted")
         self.published.append(job_id)
+
+
+@dataclass
+class InMemoryModels:
+    """A `Registry` of versions that the pipeline registered. `is_up = False` takes it away."""
+
+    pointers: dict[str, dict[str, str]] = field(default_factory=dict)
+    registered: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    measured: dict[str, dict[str, float]] = field(default_factory=dict)
+    files: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    is_up: bool = True
+
+    def register(self, registered_model: str, version: str, **tags: str) -> None:
+        """A version with a manifest and these tags."""
+        self.registered[registered_model, version] = {MANIFEST_TAG: "0" * 64, **tags}
+
+    def aliases(self, registered_model: str) -> dict[str, str]:
+        self._answer()
+        return dict(self.pointers.get(registered_model, {}))
+
+    def set_alias(self, registered_model: str, alias: str, version: str) -> None:
+        self._answer()
+        self.pointers.setdefault(registered_model, {})[alias] = version
+
+    def drop_alias(self, registered_model: str, alias: str) -> None:
+        self._answer()
+        self.pointers.get(registered_model, {}).pop(alias, None)
+
+    def version(self, registered_model: str, version: str) -> Version:
+        self._answer()
+        if (registered_model, version) not in self.registered:
+            raise ModelVersionNotFound(f"no version {version}")
+        tags = self.registered[registered_model, version]
+        return {"version": version, "creation_timestamp": 0, "run_id": f"run-{version}", "tags": tags}
+
+    def versions(self, registered_model: str) -> list[Version]:
+        mine = [version for name, version in self.registered if name == registered_model]
+        return [self.version(registered_model, version) for version in sorted(mine, key=int, reverse=True)]
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        self._answer()
+        return self.measured.get(run_id, {})
+
+    def file(self, registered_model: str, version: str, name: str) -> bytes:
+        self._answer()
+        if (registered_model, version, name) not in self.files:
+            raise ModelVersionNotFound(f"no {name} of version {version}")
+        return self.files[registered_model, version, name]
+
+    def _answer(self) -> None:
+        if not self.is_up:
+            raise RegistryUnavailable("it was taken away")

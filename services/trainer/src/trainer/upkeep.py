@@ -33,11 +33,20 @@ class Champions(Protocol):
         """
         ...
 
+    def settle_all(self) -> None:
+        """Make the registry's aliases say what the history says.
+
+        Raises:
+            RegistryUnavailable: the registry does not answer.
+        """
+        ...
+
 
 def keep_up(jobs: JobStore, champions: Champions, queue: Queue) -> None:
     """One round. What cannot be done now is done in a later one."""
     try:
         revive(jobs, queue)
+        champions.settle_all()
         train_missing(jobs, champions, queue)
     except (RegistryUnavailable, DatabaseUnavailable, BrokerUnavailable) as error:
         _log.warning("upkeep is put off", reason=str(error))

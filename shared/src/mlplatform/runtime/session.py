@@ -49,16 +49,13 @@ class OnnxModel:
             raise UnloadableModel(f"ONNX Runtime refuses the file: {error}") from error
         _check_signature(contract, self._session, self._outputs)
 
-        self._one = _bound_row(contract, self._session)
+        self.run_one = _bound_row(contract, self._session)
+        """One row to its prediction and, for a classification, its probabilities."""
 
     def run(self, rows: Rows) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Rows (n, features) to predictions (n,) and, for a classification, probabilities (n, labels)."""
         first, *rest = self._session.run(self._outputs, {INPUT: rows})
         return first.reshape(-1), rest[0] if rest else None
-
-    def run_one(self, row: Sequence[float]) -> tuple[float | str, list[float] | None]:
-        """One row to its prediction and, for a classification, its probabilities."""
-        return self._one(row)
 
     def predict(self, rows: Rows) -> Answer:
         """The same as plain lists."""

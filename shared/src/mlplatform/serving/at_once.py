@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from mlplatform.serving.predict import SHORT_BYTES, Answer, Headers, PredictEndpoint
+from mlplatform.web.request_id import HEADER
 
 
 def answering_at_once(path: str, endpoint: PredictEndpoint) -> type[HttpToolsProtocol]:
@@ -25,6 +26,8 @@ class _AtOnceProtocol(HttpToolsProtocol):
     _refusal: Answer | None = None  # of that request: its body is read, but not kept
     _last_read = 0.0
     _closes = False
+    _default_headers: Headers | None = None
+    _default_lines = b""
 
     def on_message_begin(self) -> None:
         # What else uvicorn does here is put off until an ASGI callable is known to need it.
@@ -55,13 +58,30 @@ class _AtOnceProtocol(HttpToolsProtocol):
             return
         body, self._body = self._body, None
         closes = self._closes or not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
-        status, headers, content = self._refusal or self.endpoint.at_once(self.path, self.headers, body)
-        self.transport.write(_as_bytes(status, [*self.server_state.default_headers, *headers], content, closes=closes))
+        answer = self._refusal or self.endpoint.at_once(self.path, self.headers, body)
+        self.transport.write(self._as_bytes(answer, closes=closes))
         self.server_state.total_requests += 1
         if closes:
             self.transport.close()
         elif self.timeout_keep_alive_task is None:
             self._watch_idleness(self.timeout_keep_alive)
+
+    def _as_bytes(self, answer: Answer, *, closes: bool) -> bytes:
+        status, media_type, request_id, content, more = answer
+        if self._default_headers is not self.server_state.default_headers:  # they tell the time, so they change
+            self._default_headers = self.server_state.default_headers
+            self._default_lines = _lines(self._default_headers)
+        last = _lines([*more, (b"connection", b"close")] if closes else more) if closes or more else b""
+        return b"%b%bcontent-type: %b\r\ncontent-length: %d\r\n%b: %b\r\n%b\r\n%b" % (
+            STATUS_LINE[status],
+            self._default_lines,
+            media_type,
+            len(content),
+            HEADER,
+            request_id,
+            last,
+            content,
+        )
 
     def shutdown(self) -> None:
         if self._body is None:
@@ -124,9 +144,5 @@ class _AtOnceProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
 
 
-def _as_bytes(status: int, headers: Headers, content: bytes, *, closes: bool) -> bytes:
-    lines = [STATUS_LINE[status], *[b"%b: %b\r\n" % header for header in headers]]
-    if closes:
-        lines.append(b"connection: close\r\n")
-    lines += b"\r\n", content
-    return b"".join(lines)
+def _lines(headers: Headers) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -29,6 +29,7 @@ SHORT_BYTES = 4 * 1024
 Headers = list[tuple[bytes, bytes]]
 
 _JSON = "application/json"
+_JSON_BYTES = _JSON.encode()
 _PROBLEM = MEDIA_TYPE.encode()
 _RETRY = [(b"retry-after", RETRY_AFTER_SECONDS.encode())]
 _OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
@@ -37,11 +38,23 @@ _log = structlog.get_logger(__name__)
 
 
 class Answer(NamedTuple):
-    """A whole answer, ready to be sent."""
+    """A whole answer, ready to be sent; `more` are headers beyond those that every answer has."""
 
     status: int
-    headers: Headers
+    media_type: bytes
+    request_id: bytes
     content: bytes
+    more: Headers = []  # noqa: RUF012 # a default, never changed
+
+    @property
+    def headers(self) -> Headers:
+        """All of them."""
+        return [
+            (b"content-type", self.media_type),
+            (b"content-length", b"%d" % len(self.content)),
+            (HEADER, self.request_id),
+            *self.more,
+        ]
 
 
 class _Request:
@@ -101,7 +114,7 @@ class PredictEndpoint:
         before, after = _overloaded_content(path)
         content = b"%b%b%b" % (before, request.id, after)
         self._tally.answered("shed", perf_counter() - request.started)
-        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _problem_headers(request, len(content), _RETRY), content)
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _PROBLEM, request.id, content, _RETRY)
 
     def at_once(self, path: str, headers: Headers, body: bytes) -> Answer:
         """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`."""
@@ -137,19 +150,15 @@ class PredictEndpoint:
     def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
         self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
         self._tally.answered("ok", perf_counter() - request.started)
-        headers = [
-            (b"content-type", answered.media_type.encode()),
-            (b"content-length", b"%d" % len(content)),
-            (HEADER, request.id),
+        if answered.media_type == _JSON:  # whose body says it all
+            return Answer(HTTPStatus.OK, _JSON_BYTES, request.id, content)
+        more = [
+            (b"x-prediction-id", prediction.prediction_id.encode()),
+            (b"x-model-version", prediction.version.encode()),
+            (b"x-variant", prediction.variant.encode()),
+            (b"x-warnings", orjson.dumps(prediction.warnings)),
         ]
-        if answered.media_type != _JSON:  # whose body says it all
-            headers += [
-                (b"x-prediction-id", prediction.prediction_id.encode()),
-                (b"x-model-version", prediction.version.encode()),
-                (b"x-variant", prediction.variant.encode()),
-                (b"x-warnings", orjson.dumps(prediction.warnings)),
-            ]
-        return Answer(HTTPStatus.OK, headers, content)
+        return Answer(HTTPStatus.OK, answered.media_type.encode(), request.id, content, more)
 
     def _refusal(self, request: _Request, error: Exception) -> Answer:
         if isinstance(error, PlatformError):
@@ -182,11 +191,7 @@ def _problem(request: _Request, error: Exception) -> Answer:
         more = _RETRY
     if isinstance(error, MethodNotAllowed):
         more = [(b"allow", b"POST")]
-    return Answer(status, _problem_headers(request, len(content), more), content)
-
-
-def _problem_headers(request: _Request, length: int, more: Headers) -> Headers:
-    return [(b"content-type", _PROBLEM), (b"content-length", b"%d" % length), (HEADER, request.id), *more]
+    return Answer(status, _PROBLEM, request.id, content, more)
 
 
 @cache

@@ -1,6 +1,6 @@
 """The tables, as the newest migration leaves them."""
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -25,4 +25,27 @@ jobs = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
     Index("jobs_one_active_each", "model", unique=True, sqlite_where=text(ACTIVE), postgresql_where=text(ACTIVE)),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("before", String(16)),
+    Column("after", String(16), nullable=False),
+    Column("forced", Boolean, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+promotion_locks = Table(
+    "promotion_locks",
+    metadata,
+    Column("model", String(64), primary_key=True),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
 )

@@ -48,11 +48,7 @@ class JsonFormat:
         self._one = contract.features.__pydantic_validator__
         self._many = instances_model(contract, max_rows)
         self._quick = QuickCheck(contract)
-        self._constant = {
-            **({"unit": contract.unit} if contract.unit else {}),
-            "prediction_id": "",
-            "model": contract.model,
-        }
+        self._unit = {"unit": contract.unit} if contract.unit else {}
 
     def parse(self, body: bytes) -> Instances:
         return self._parse_many(body) if _MANY.match(body) else self._parse_one(body)
@@ -100,13 +96,17 @@ class JsonFormat:
         return np.array([tuple(row.__dict__.values()) for row in parsed.instances], dtype=np.float64)
 
     def render(self, prediction: Prediction) -> bytes:
-        answer = self._one_answer(prediction) if prediction.single else self._many_answers(prediction)
-        answer.update(self._constant)
-        answer["prediction_id"] = prediction.prediction_id
-        answer["version"] = prediction.version
-        answer["variant"] = prediction.variant
-        answer["warnings"] = prediction.warnings
-        return orjson.dumps(answer)
+        return orjson.dumps(
+            {
+                **(self._one_answer(prediction) if prediction.single else self._many_answers(prediction)),
+                **self._unit,
+                "prediction_id": prediction.prediction_id,
+                "model": self._contract.model,
+                "version": prediction.version,
+                "variant": prediction.variant,
+                "warnings": prediction.warnings,
+            }
+        )
 
     def _one_answer(self, prediction: Prediction) -> dict[str, Any]:
         [value] = prediction.values

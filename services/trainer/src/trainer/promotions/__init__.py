@@ -1,0 +1,1 @@
+"""Who serves: promotions, rollbacks, and the history that nobody can rewrite unnoticed."""

@@ -1,0 +1,95 @@
+"""The history of a model's champions: what an entry is, how entries hang together, what follows from them. Pure."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
+
+BEGINNING = "0" * 64
+"""Stands for the hash before the first entry."""
+
+
+class Action(StrEnum):
+    """Why the champion changed."""
+
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    ADOPT = "adopt"  # an alias that was set past this platform is taken as it is found
+
+
+class Entry(BaseModel):
+    """One change of a champion. Times are UTC; `before` is none where there was no champion.
+
+    `hash` is the SHA-256 of all the rest in canonical JSON, the hash of the entry before included, so that no entry can
+    be changed, left out or slipped in without breaking the chain behind it.
+    """
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    model: str
+    sequence: int
+    at: AwareDatetime
+    action: Action
+    actor: str
+    reason: str
+    before: str | None
+    after: str
+    forced: bool = False
+    previous_hash: str
+    hash: str = ""
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _as_utc(cls, value: datetime) -> datetime:
+        """SQLite forgets the zone of what was written as UTC."""
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def sealed(self) -> "Entry":
+        """The same with its hash."""
+        return self.model_copy(update={"hash": self.digest()})
+
+    def digest(self) -> str:
+        """What `hash` should be."""
+        facts = self.model_dump(mode="json", exclude={"hash", "at"}) | {
+            "at": self.at.isoformat(timespec="microseconds")
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def first_break(entries: Sequence[Entry]) -> int | None:
+    """The sequence number of the first entry, of all from the first on, that does not fit the chain; none if all do."""
+    before = BEGINNING
+    for expected, entry in enumerate(entries, start=1):
+        if entry.sequence != expected or entry.previous_hash != before or entry.hash != entry.digest():
+            return expected
+        before = entry.hash
+    return None
+
+
+def succession(entries: Sequence[Entry]) -> list[str]:
+    """The champions that a rollback would go back through, oldest first; the last one serves."""
+    line: list[str] = []
+    for entry in entries:
+        if entry.action is Action.ROLLBACK:
+            del line[-1:]
+        elif not line or line[-1] != entry.after:
+            line.append(entry.after)
+    return line
+
+
+def rolled_back(entries: Sequence[Entry]) -> set[str]:
+    """The versions that were taken back and not promoted since."""
+    versions: set[str] = set()
+    for entry in entries:
+        if entry.action is Action.ROLLBACK and entry.before:
+            versions.add(entry.before)
+        versions.discard(entry.after)
+    return versions
+
+
+def live_at(entries: Sequence[Entry], moment: datetime) -> Entry | None:
+    """The entry that made the champion of a moment; none before the first."""
+    return next((entry for entry in reversed(entries) if entry.at <= moment), None)

@@ -1,0 +1,225 @@
+"""The ledger: the one place that changes who serves.
+
+An entry is committed first, and the aliases follow it: whoever moves them reads the last entry under the model's lock.
+So however many do so at once, and whoever of them dies, the aliases end up where the last entry says.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from mlplatform.contracts import CONTRACTS, Contract
+from mlplatform.errors import ModelVersionNotFound
+from mlplatform.registry.manifest import CHAMPION, MANIFEST_TAG
+from trainer.db.tables import promotion_locks, promotions
+from trainer.errors import (
+    ChampionChanged,
+    DatabaseUnavailable,
+    NothingToRollBackTo,
+    VersionRolledBack,
+    VersionUnverified,
+)
+from trainer.promotions.history import BEGINNING, Action, Entry, first_break, live_at, rolled_back, succession
+from trainer.promotions.registry import Registry
+
+PREVIOUS = "previous"
+CHALLENGER = "challenger"
+ANYBODY = "*"
+"""Expected of a champion that may be any."""
+
+_PLATFORM = "platform"
+
+_INSERTS: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+_log = structlog.get_logger(__name__)
+
+
+class Ledger:
+    """Promotions and rollbacks of every model.
+
+    Every call raises `DatabaseUnavailable` or `RegistryUnavailable` when those do not answer; nothing was changed then,
+    but for what `promote` and `rollback` say of the aliases.
+    """
+
+    def __init__(self, engine: Engine, registry: Registry) -> None:
+        self._engine = engine
+        self._registry = registry
+        self._turn = Lock()  # SQLite's own waiting is neither fair nor patient
+
+    def promote(
+        self,
+        contract: Contract,
+        version: str,
+        *,
+        reason: str,
+        actor: str,
+        expected_champion: str | None = ANYBODY,
+        force: bool = False,
+    ) -> Entry:
+        """Let a version serve; nothing happens when it is the champion already, or when a job says so a second time.
+
+        When the registry goes away between the entry and the aliases, `settle` moves them later.
+
+        Raises:
+            ModelVersionNotFound: there is no such version.
+            VersionUnverified: it was not registered by this platform's pipeline.
+            ChampionChanged: the champion is not the expected one.
+            VersionRolledBack: it was taken back, and `force` is not given.
+        """
+        self._check_verified(contract, version)
+        with self._locked(contract) as connection:
+            entries = self._with_adopted(connection, contract)
+            champion = entries[-1].after if entries else None
+            if expected_champion not in {ANYBODY, champion}:
+                raise ChampionChanged(f"{contract.model} is served by version {champion}, not {expected_champion}")
+            done = next((entry for entry in entries if _is_of_job(entry, actor, version)), None)
+            if done or (entries and champion == version):
+                return done or entries[-1]
+            if version in rolled_back(entries) and not force:
+                raise VersionRolledBack(
+                    f"version {version} of {contract.model} was rolled back; force it if it must be"
+                )
+            entry = _next(contract, entries, Action.PROMOTE, version, actor=actor, reason=reason, forced=force)
+            _write(connection, entry)
+        self._settle_soon(contract)
+        return entry
+
+    def rollback(self, contract: Contract, *, reason: str, actor: str) -> Entry:
+        """Let the champion before this one serve again.
+
+        Raises:
+            NothingToRollBackTo: there was none.
+        """
+        with self._locked(contract) as connection:
+            entries = self._with_adopted(connection, contract)
+            line = succession(entries)
+            if len(line) < 2:  # noqa: PLR2004 # the champion and the one before
+                raise NothingToRollBackTo(f"{contract.model} has had no champion before this one")
+            entry = _next(contract, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
+            _write(connection, entry)
+        self._settle_soon(contract)
+        return entry
+
+    def promoted_by(self, contract: Contract, actor: str) -> str | None:
+        """The version that somebody, such as a job, has promoted last."""
+        mine = [entry for entry in self.entries(contract) if entry.actor == actor and entry.action is Action.PROMOTE]
+        return mine[-1].after if mine else None
+
+    def entries(self, contract: Contract) -> list[Entry]:
+        """The whole history, oldest first."""
+        with self._transaction() as connection:
+            return _entries(connection, contract)
+
+    def live_at(self, contract: Contract, moment: datetime) -> Entry | None:
+        """The entry that made the champion of a moment."""
+        return live_at(self.entries(contract), moment)
+
+    def first_break(self, contract: Contract) -> int | None:
+        """Where the history was tampered with, if anywhere."""
+        return first_break(self.entries(contract))
+
+    def settle(self, contract: Contract) -> None:
+        """Make the aliases say what the last entry says."""
+        with self._locked(contract) as connection:
+            line = succession(self._with_adopted(connection, contract))
+            if line:
+                self._move_aliases(contract, line)
+
+    def settle_all(self) -> None:
+        """The same for every model; for whoever looks after things from time to time."""
+        for contract in CONTRACTS.values():
+            self.settle(contract)
+
+    def _settle_soon(self, contract: Contract) -> None:
+        try:
+            self.settle(contract)
+        except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
+            _log.warning("the aliases will follow later", model=contract.model, reason=str(error))
+
+    def _move_aliases(self, contract: Contract, line: list[str]) -> None:
+        name = contract.registered_model
+        wanted = {CHAMPION: line[-1], PREVIOUS: line[-2] if len(line) > 1 else None}
+        found = self._registry.aliases(name)
+        if found.get(CHALLENGER) == line[-1]:
+            wanted[CHALLENGER] = None
+        for alias, version in wanted.items():
+            if version is None and alias in found:
+                self._registry.drop_alias(name, alias)
+            elif version is not None and found.get(alias) != version:
+                self._registry.set_alias(name, alias, version)
+
+    def _with_adopted(self, connection: Connection, contract: Contract) -> list[Entry]:
+        """The history; one that is empty begins with the champion that the registry has."""
+        entries = _entries(connection, contract)
+        if entries:
+            return entries
+        champion = self._registry.aliases(contract.registered_model).get(CHAMPION)
+        if champion is None:
+            return []
+        adopted = _next(contract, [], Action.ADOPT, champion, actor=_PLATFORM, reason="found in the registry")
+        _write(connection, adopted)
+        return [adopted]
+
+    def _check_verified(self, contract: Contract, version: str) -> None:
+        try:
+            found = self._registry.version(contract.registered_model, version)
+        except ModelVersionNotFound:
+            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
+        if MANIFEST_TAG not in found["tags"]:
+            raise VersionUnverified(
+                f"version {version} of {contract.model} has no manifest: no predictor would take it"
+            )
+
+    @contextmanager
+    def _locked(self, contract: Contract) -> Iterator[Connection]:
+        """A transaction that is the only one to change this model's history, in all processes."""
+        with self._turn, self._transaction() as connection:
+            # The row is locked by being written, which SQLite understands, too: there it locks the database.
+            now = datetime.now(UTC)
+            row = _INSERTS[self._engine.dialect.name](promotion_locks).values(model=contract.model, taken_at=now)
+            connection.execute(row.on_conflict_do_update(index_elements=["model"], set_={"taken_at": now}))
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+def _next(contract: Contract, entries: list[Entry], action: Action, version: str, **why: Any) -> Entry:  # noqa: ANN401
+    last = entries[-1] if entries else None
+    return Entry(
+        model=contract.model,
+        sequence=len(entries) + 1,
+        at=datetime.now(UTC),
+        action=action,
+        before=last.after if last else None,
+        after=version,
+        previous_hash=last.hash if last else BEGINNING,
+        **why,
+    ).sealed()
+
+
+def _write(connection: Connection, entry: Entry) -> None:
+    connection.execute(insert(promotions).values(entry.model_dump()))
+    facts = entry.model_dump(include={"model", "before", "after", "actor", "reason"})
+    _log.info(entry.action, **facts)
+
+
+def _entries(connection: Connection, contract: Contract) -> list[Entry]:
+    mine = select(promotions).where(promotions.c.model == contract.model).order_by(promotions.c.sequence)
+    return [Entry.model_validate(row) for row in connection.execute(mine)]
+
+
+def _is_of_job(entry: Entry, actor: str, version: str) -> bool:
+    return actor.startswith("job:") and (entry.action, entry.actor, entry.after) == (Action.PROMOTE, actor, version)

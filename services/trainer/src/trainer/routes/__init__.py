@@ -1,0 +1,1 @@
+"""The trainer's HTTP routes, by what they are about."""

@@ -1,0 +1,183 @@
+"""Models: which versions there are, who serves, and changing that."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from mlplatform.contracts import CONTRACTS, Contract, contract_of
+from trainer.promotions.history import Entry
+from trainer.promotions.ledger import ANYBODY, Ledger
+from trainer.promotions.registry import Registry, Version
+
+_NUMBER = r"^[1-9][0-9]{0,9}$"
+_ORIGIN = ("data_sha256", "code_version", "candidate", "reason", "onnx_sha256", "manifest_sha256")
+
+_Reason = Annotated[str, Field(description="Kept in the history.", min_length=1, max_length=1_000)]
+
+
+class PromoteRequest(BaseModel):
+    """Which version to let serve, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(pattern=_NUMBER, examples=["3"])
+    reason: _Reason
+    expected_champion: str | None = Field(
+        default=ANYBODY,
+        description="Refused with 409 when another version serves by now; null expects that none does.",
+        examples=["2"],
+    )
+    force: bool = Field(default=False, description="Even if the version was rolled back before.")
+
+
+class RollbackRequest(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: _Reason
+
+
+class ModelSummary(BaseModel):
+    """A model and who serves it."""
+
+    model: str
+    registered_model: str
+    aliases: dict[str, str]
+
+
+class ModelList(BaseModel):
+    """All models of the platform."""
+
+    models: list[ModelSummary]
+
+
+class VersionSummary(BaseModel):
+    """A registered version."""
+
+    version: str
+    aliases: list[str]
+    created_at: int = Field(description="Milliseconds since 1970.")
+    description: str
+
+
+class ModelDetail(ModelSummary):
+    """A model with its latest versions, newest first."""
+
+    versions: list[VersionSummary]
+
+
+class VersionDetail(VersionSummary):
+    """All that is known of a version."""
+
+    run_id: str
+    metrics: dict[str, float]
+    origin: dict[str, str]
+    libraries: dict[str, str]
+
+
+class History(BaseModel):
+    """Entries, newest first, and whether the whole chain of them is whole."""
+
+    model: str
+    is_whole: bool
+    entries: list[Entry]
+
+
+class Live(BaseModel):
+    """What was live at a moment; no entry when nothing was."""
+
+    model: str
+    at: AwareDatetime
+    entry: Entry | None
+
+
+def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
+    """The routes over a registry and the ledger of promotions."""
+    routes = APIRouter(prefix="/models", tags=["models"])
+
+    @routes.get("", summary="All models and who serves them")
+    def models() -> ModelList:
+        return ModelList(models=[_summary(contract, registry) for contract in CONTRACTS.values()])
+
+    @routes.get("/{model}", summary="One model: its aliases and versions")
+    def model(model: str) -> ModelDetail:
+        contract = contract_of(model)
+        aliases = registry.aliases(contract.registered_model)
+        versions = registry.versions(contract.registered_model) if aliases else []
+        return ModelDetail(
+            model=contract.model,
+            registered_model=contract.registered_model,
+            aliases=aliases,
+            versions=[VersionSummary(**_version(version, aliases)) for version in versions],
+        )
+
+    @routes.get("/{model}/versions/{version}", summary="One version: its metrics, origin and aliases")
+    def version(model: str, version: str) -> VersionDetail:
+        contract = contract_of(model)
+        found = registry.version(contract.registered_model, version)
+        tags = found["tags"]
+        return VersionDetail(
+            **_version(found, registry.aliases(contract.registered_model)),
+            run_id=found.get("run_id", ""),
+            metrics=registry.metrics(found["run_id"]) if found.get("run_id") else {},
+            origin={name: tags[name] for name in _ORIGIN if name in tags},
+            libraries={name.removeprefix("library."): tags[name] for name in tags if name.startswith("library.")},
+        )
+
+    @routes.post("/{model}/promote", summary="Let a version serve")
+    def promote(model: str, asked: PromoteRequest, request: Request) -> Entry:
+        """The entry of the history that this became, or that made the version champion before."""
+        return ledger.promote(
+            contract_of(model),
+            asked.version,
+            reason=asked.reason,
+            actor=_actor(request),
+            expected_champion=asked.expected_champion,
+            force=asked.force,
+        )
+
+    @routes.post("/{model}/rollback", summary="Let the champion before this one serve again")
+    def rollback(model: str, asked: RollbackRequest, request: Request) -> Entry:
+        return ledger.rollback(contract_of(model), reason=asked.reason, actor=_actor(request))
+
+    @routes.get("/{model}/history", summary="Who served when, and who decided that; or what was live at a time")
+    def history(
+        model: str,
+        at: Annotated[AwareDatetime | None, Query(description="What was live then?")] = None,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> History | Live:
+        contract = contract_of(model)
+        if at is not None:
+            return Live(model=contract.model, at=at, entry=ledger.live_at(contract, at))
+        entries = ledger.entries(contract)
+        whole = ledger.first_break(contract) is None
+        return History(model=contract.model, is_whole=whole, entries=entries[::-1][:limit])
+
+    return routes
+
+
+def _summary(contract: Contract, registry: Registry) -> ModelSummary:
+    return ModelSummary(
+        model=contract.model,
+        registered_model=contract.registered_model,
+        aliases=registry.aliases(contract.registered_model),
+    )
+
+
+def _version(version: Version, aliases: Mapping[str, str]) -> dict[str, Any]:
+    names: Sequence[str] = sorted(alias for alias, pointed_at in aliases.items() if pointed_at == version["version"])
+    return {
+        "version": version["version"],
+        "aliases": names,
+        "created_at": version["creation_timestamp"],
+        "description": version.get("description", ""),
+    }
+
+
+def _actor(request: Request) -> str:
+    """Who asks, as far as that is known without keys: the address that the gateway saw."""
+    address = request.headers.get("x-forwarded-for") or (request.client.host if request.client else "unknown")
+    return f"api:{address[:200]}"

@@ -1,0 +1,183 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, delete, update
+from sqlalchemy.exc import IntegrityError
+
+from mlplatform.contracts import IRIS
+from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.db.tables import promotions
+from trainer.errors import ChampionChanged, NothingToRollBackTo, VersionRolledBack, VersionUnverified
+from trainer.promotions.history import Action, Entry
+from trainer.promotions.ledger import Ledger
+from trainer.testing import InMemoryModels
+
+NAME = IRIS.registered_model
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
+    migrate(engine)
+    return engine
+
+
+@pytest.fixture
+def models() -> InMemoryModels:
+    models = InMemoryModels()
+    for version in ("1", "2", "3"):
+        models.register(NAME, version)
+    return models
+
+
+@pytest.fixture
+def ledger(engine: Engine, models: InMemoryModels) -> Ledger:
+    return Ledger(engine, models)
+
+
+def promote(ledger: Ledger, version: str, actor: str = "ann") -> Entry:
+    return ledger.promote(IRIS, version, reason="better", actor=actor)
+
+
+def rollback(ledger: Ledger) -> Entry:
+    return ledger.rollback(IRIS, reason="worse", actor="ann")
+
+
+def test_a_promotion_is_written_down_and_the_aliases_follow(ledger: Ledger, models: InMemoryModels) -> None:
+    promote(ledger, "1")
+    entry = promote(ledger, "2")
+    assert (entry.before, entry.after, entry.actor, entry.reason) == ("1", "2", "ann", "better")
+    assert models.aliases(NAME) == {"champion": "2", "previous": "1"}
+    assert ledger.entries(IRIS)[-1] == entry
+    assert ledger.first_break(IRIS) is None
+
+
+def test_promoting_the_champion_changes_nothing(ledger: Ledger) -> None:
+    assert promote(ledger, "1") == promote(ledger, "1", actor="bob")
+    assert len(ledger.entries(IRIS)) == 1
+
+
+def test_a_job_promotes_once_however_often_it_says_so(ledger: Ledger) -> None:
+    first = promote(ledger, "1", actor="job:7")
+    promote(ledger, "2")
+    assert promote(ledger, "1", actor="job:7") == first
+    assert ledger.entries(IRIS)[-1].after == "2"
+    assert (ledger.promoted_by(IRIS, "job:7"), ledger.promoted_by(IRIS, "job:8")) == ("1", None)
+
+
+def test_a_promoted_challenger_is_none_any_more(ledger: Ledger, models: InMemoryModels) -> None:
+    models.set_alias(NAME, "challenger", "2")
+    promote(ledger, "2")
+    assert models.aliases(NAME) == {"champion": "2"}
+
+
+def test_a_champion_found_in_the_registry_is_adopted_before_anything_changes(
+    ledger: Ledger, models: InMemoryModels
+) -> None:
+    models.set_alias(NAME, "champion", "1")
+    promote(ledger, "2")
+    assert [(entry.action, entry.after) for entry in ledger.entries(IRIS)] == [
+        (Action.ADOPT, "1"),
+        (Action.PROMOTE, "2"),
+    ]
+
+
+@pytest.mark.parametrize("expected", ["2", None])
+def test_a_promotion_that_expects_another_champion_is_refused(ledger: Ledger, expected: str | None) -> None:
+    promote(ledger, "1")
+    with pytest.raises(ChampionChanged, match="served by version 1"):
+        ledger.promote(IRIS, "3", reason="better", actor="ann", expected_champion=expected)
+    assert len(ledger.entries(IRIS)) == 1
+
+
+def test_a_version_that_does_not_exist_is_not_promoted(ledger: Ledger) -> None:
+    with pytest.raises(ModelVersionNotFound):
+        promote(ledger, "9")
+
+
+def test_a_version_that_no_pipeline_verified_is_not_promoted(ledger: Ledger, models: InMemoryModels) -> None:
+    models.registered[NAME, "4"] = {}
+    with pytest.raises(VersionUnverified):
+        promote(ledger, "4")
+
+
+def test_a_rollback_goes_back_one_champion_and_then_another(ledger: Ledger, models: InMemoryModels) -> None:
+    for version in ("1", "2", "3"):
+        promote(ledger, version)
+    rollback(ledger)
+    assert models.aliases(NAME) == {"champion": "2", "previous": "1"}
+    rollback(ledger)
+    assert models.aliases(NAME) == {"champion": "1"}
+    with pytest.raises(NothingToRollBackTo):
+        rollback(ledger)
+
+
+def test_a_version_that_was_rolled_back_comes_back_only_by_force(ledger: Ledger, models: InMemoryModels) -> None:
+    promote(ledger, "1")
+    promote(ledger, "2")
+    rollback(ledger)
+    with pytest.raises(VersionRolledBack):
+        promote(ledger, "2")
+    entry = ledger.promote(IRIS, "2", reason="it was not its fault", actor="ann", force=True)
+    assert entry.forced
+    assert models.aliases(NAME) == {"champion": "2", "previous": "1"}
+
+
+def test_with_the_registry_away_nothing_is_written(ledger: Ledger, models: InMemoryModels) -> None:
+    models.is_up = False
+    with pytest.raises(RegistryUnavailable):
+        promote(ledger, "1")
+    models.is_up = True
+    assert ledger.entries(IRIS) == []
+
+
+def test_aliases_that_could_not_follow_are_moved_by_the_next_who_settles(
+    engine: Engine, models: InMemoryModels
+) -> None:
+    class LostOnTheWay(InMemoryModels):
+        def set_alias(self, registered_model: str, alias: str, version: str) -> None:
+            raise RegistryUnavailable(f"it went away before {alias} of {registered_model} was {version}")
+
+    entry = promote(Ledger(engine, LostOnTheWay(registered=models.registered)), "2")
+    assert entry.after == "2"
+    assert models.aliases(NAME) == {}
+    Ledger(engine, models).settle_all()
+    assert models.aliases(NAME) == {"champion": "2"}
+
+
+def test_an_alias_moved_past_the_ledger_is_moved_back(ledger: Ledger, models: InMemoryModels) -> None:
+    promote(ledger, "1")
+    models.set_alias(NAME, "champion", "3")
+    ledger.settle(IRIS)
+    assert models.aliases(NAME) == {"champion": "1"}
+
+
+@pytest.mark.parametrize("change", [update(promotions).values(after="3"), delete(promotions)])
+def test_the_database_refuses_to_rewrite_the_history(engine: Engine, ledger: Ledger, change: object) -> None:
+    promote(ledger, "1")
+    with pytest.raises(IntegrityError, match="not rewritten"), engine.begin() as connection:
+        connection.execute(change)  # type: ignore[call-overload] # one of two kinds of statement
+
+
+def test_many_at_once_leave_one_chain_and_aliases_that_say_its_end(engine: Engine, models: InMemoryModels) -> None:
+    ledgers = [Ledger(engine, models) for _ in range(4)]  # as in as many processes
+
+    def change(turn: int) -> None:
+        ledger = ledgers[turn % len(ledgers)]
+        try:
+            if turn % 5 == 4:  # now and then
+                rollback(ledger)
+            else:
+                ledger.promote(IRIS, str(turn % 3 + 1), reason="better", actor="ann", force=True)
+        except NothingToRollBackTo:
+            return
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(change, range(60)))
+    entries = ledgers[0].entries(IRIS)
+    assert len(entries) > 10
+    assert ledgers[0].first_break(IRIS) is None
+    assert models.aliases(NAME)["champion"] == entries[-1].after

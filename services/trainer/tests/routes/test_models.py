@@ -1,0 +1,132 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mlplatform.contracts import HOUSING
+from trainer.api import create_app
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.jobs import JobStore
+from trainer.promotions.ledger import Ledger
+from trainer.testing import InMemoryModels, InMemoryQueue
+
+pytestmark = pytest.mark.anyio
+
+NAME = HOUSING.registered_model
+
+
+@pytest.fixture
+def models() -> InMemoryModels:
+    models = InMemoryModels(measured={"run-2": {"holdout_rmse": 0.45}})
+    for version in ("1", "2", "3"):
+        models.register(NAME, version, candidate="ridge", **{"library.numpy": "2.0"})
+    return models
+
+
+@pytest.fixture
+async def api(tmp_path: Path, models: InMemoryModels) -> AsyncIterator[httpx.AsyncClient]:
+    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
+    migrate(engine)
+    app = create_app(JobStore(engine), InMemoryQueue(), models, Ledger(engine, models))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
+        yield client
+
+
+async def promote(api: httpx.AsyncClient, version: str, **more: object) -> httpx.Response:
+    return await api.post("/models/housing/promote", json={"version": version, "reason": "better", **more})
+
+
+async def test_a_promotion_is_answered_with_its_entry(api: httpx.AsyncClient, models: InMemoryModels) -> None:
+    response = await promote(api, "2")
+    assert response.status_code == httpx.codes.OK
+    entry = response.json()
+    assert (entry["action"], entry["before"], entry["after"], entry["reason"]) == ("promote", None, "2", "better")
+    assert entry["actor"].startswith("api:")
+    assert models.aliases(NAME) == {"champion": "2"}
+
+
+async def test_the_history_names_the_address_that_the_gateway_saw(api: httpx.AsyncClient) -> None:
+    body = {"version": "1", "reason": "better"}
+    response = await api.post("/models/housing/promote", json=body, headers={"X-Forwarded-For": "192.0.2.7"})
+    assert response.json()["actor"] == "api:192.0.2.7"
+
+
+async def test_a_rollback_needs_a_champion_before_this_one(api: httpx.AsyncClient, models: InMemoryModels) -> None:
+    await promote(api, "1")
+    refused = await api.post("/models/housing/rollback", json={"reason": "worse"})
+    assert refused.status_code == httpx.codes.CONFLICT
+    await promote(api, "2")
+    assert (await api.post("/models/housing/rollback", json={"reason": "worse"})).json()["after"] == "1"
+    assert models.aliases(NAME) == {"champion": "1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"version": "9", "reason": "better"}, 404),
+        ({"version": "2", "reason": "better", "expected_champion": "3"}, 409),
+        ({"version": "2", "reason": ""}, 422),
+        ({"version": "two", "reason": "better"}, 422),
+        ({"version": "2"}, 422),
+        ({"version": "2", "reason": "better", "who": "me"}, 422),
+    ],
+)
+async def test_what_cannot_be_promoted_is_refused_with_a_problem(
+    api: httpx.AsyncClient, body: dict[str, str], status: int
+) -> None:
+    await promote(api, "1")
+    response = await api.post("/models/housing/promote", json=body)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/models/wine", "/models/wine/history", "/models/housing/versions/9"])
+async def test_what_is_not_there_is_not_found(api: httpx.AsyncClient, path: str) -> None:
+    assert (await api.get(path)).status_code == httpx.codes.NOT_FOUND
+
+
+async def test_with_the_registry_away_clients_are_asked_to_come_again(
+    api: httpx.AsyncClient, models: InMemoryModels
+) -> None:
+    models.is_up = False
+    response = await promote(api, "1")
+    assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert response.headers["retry-after"]
+
+
+async def test_models_and_versions_are_listed_with_who_serves(api: httpx.AsyncClient) -> None:
+    await promote(api, "1")
+    await promote(api, "2")
+    models = (await api.get("/models")).json()["models"]
+    assert {model["model"]: model["aliases"] for model in models} == {
+        "housing": {"champion": "2", "previous": "1"},
+        "iris": {},
+    }
+    versions = (await api.get("/models/housing")).json()["versions"]
+    assert [(version["version"], version["aliases"]) for version in versions] == [
+        ("3", []),
+        ("2", ["champion"]),
+        ("1", ["previous"]),
+    ]
+
+
+async def test_a_version_tells_its_metrics_and_origin(api: httpx.AsyncClient) -> None:
+    version = (await api.get("/models/housing/versions/2")).json()
+    assert version["metrics"] == {"holdout_rmse": 0.45}
+    assert version["origin"]["candidate"] == "ridge"
+    assert version["libraries"] == {"numpy": "2.0"}
+
+
+async def test_the_history_is_told_newest_first_and_for_any_moment(api: httpx.AsyncClient) -> None:
+    first = (await promote(api, "1")).json()
+    second = (await promote(api, "2")).json()
+    history = (await api.get("/models/housing/history")).json()
+    assert history["is_whole"] is True
+    assert [entry["after"] for entry in history["entries"]] == ["2", "1"]
+    assert history["entries"] == [second, first]
+    live = (await api.get("/models/housing/history", params={"at": first["at"]})).json()
+    assert live["entry"] == first
+    before = (await api.get("/models/housing/history", params={"at": "2020-01-01T00:00:00Z"})).json()
+    assert before["entry"] is None
