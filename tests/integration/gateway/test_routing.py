@@ -18,9 +18,19 @@ def test_a_prediction_goes_to_its_predictor(gateway: Gateway, model: str) -> Non
     assert seen["path"] == "/predict?trace=1"
 
 
-@pytest.mark.parametrize("path", ["/retrain", "/retrain/0190-abc", "/retrain/0190-abc/events?from=3"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/retrain",
+        "/retrain/0190-abc",
+        "/retrain/0190-abc/events?from=3",
+        "/models",
+        "/models/iris/versions/3",
+        "/models/iris/history?at=2026-11-22T12:00:00Z",
+    ],
+)
 @pytest.mark.usefixtures("services")
-def test_everything_about_retraining_goes_to_the_trainer_as_it_is(gateway: Gateway, path: str) -> None:
+def test_everything_about_retraining_and_models_goes_to_the_trainer_as_it_is(gateway: Gateway, path: str) -> None:
     seen = gateway.client.get(path).json()
 
     assert (seen["service"], seen["path"]) == ("trainer", path)
@@ -50,6 +60,8 @@ def test_the_trainer_decides_which_methods_it_takes(gateway: Gateway, method: st
         "/%2Fpredict/housing",
         "/predict/housing%00x",
         "/retrained",
+        "/modelsx",
+        "/models/../metrics",
         "/retrain/../metrics",
         "/retrain/%2e%2e/metrics",
         "/retrain/..%2fmetrics",
