@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 
 from mlplatform.contracts import HOUSING, IRIS
-from mlplatform.errors import RegistryUnavailable
+from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
 from mlplatform.registry.manifest import Manifest
 from mlplatform.runtime.session import OnnxModel
 from tests.helpers.ports import free_port
+from trainer.gate.champion import load_champion
 from trainer.pipeline import TrainedVersion, train
-from trainer.promotion import promote
+from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES, Recipe
 from trainer.tracking import MlflowTracker
 
@@ -25,14 +27,22 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def registered(recipe: Recipe, url: str, processed_dir: Path) -> TrainedVersion:
-    return train(
-        recipe,
-        data_dir=DATA,
-        processed_dir=processed_dir,
-        tracker=MlflowTracker(url),
-        progress=lambda _stage, _percent: None,
-        reason="an integration test",
-    )
+    with closing(MlflowRegistry(url)) as registry:
+        return train(
+            recipe,
+            data_dir=DATA,
+            processed_dir=processed_dir,
+            tracker=MlflowTracker(url),
+            find_champion=lambda contract: load_champion(contract, registry),
+            progress=lambda _stage, _percent: None,
+            reason="an integration test",
+        )
+
+
+@pytest.fixture
+def registry(mlflow_url: str) -> Iterator[MlflowRegistry]:
+    with closing(MlflowRegistry(mlflow_url)) as registry:
+        yield registry
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +102,31 @@ def test_each_candidate_is_a_run_under_the_training(trained: TrainedVersion, mlf
     assert parent.data.tags["reason"] == "an integration test"
 
 
-def test_a_version_serves_once_it_is_promoted(trained: TrainedVersion, mlflow_url: str) -> None:
-    tracker = MlflowTracker(mlflow_url)
-    promote(tracker.client, trained.registered_model, trained.version)
-    assert tracker.champion(IRIS) == trained.version
+def test_a_version_serves_once_it_is_promoted(
+    trained: TrainedVersion, mlflow_url: str, registry: MlflowRegistry
+) -> None:
+    assert load_champion(IRIS, registry) is None
+    registry.set_alias(trained.registered_model, "champion", trained.version)
+    assert MlflowTracker(mlflow_url).champion(IRIS) == trained.version
+    champion = load_champion(IRIS, registry)
+    assert champion is not None
+    assert champion.version == trained.version
+    registry.drop_alias(trained.registered_model, "champion")
+    assert registry.aliases(trained.registered_model) == {}
+
+
+def test_the_api_sees_versions_metrics_and_the_gates_report(trained: TrainedVersion, registry: MlflowRegistry) -> None:
+    name = trained.registered_model
+    assert [version["version"] for version in registry.versions(name)][-1] == trained.version
+    version = registry.version(name, trained.version)
+    assert version["tags"]["gate"] == "promote"
+    assert registry.metrics(version["run_id"]) == pytest.approx(trained.metrics)
+    assert json.loads(registry.file(name, trained.version, "gate.json"))["verdict"] == "promote"
+    with pytest.raises(ModelVersionNotFound):
+        registry.version(name, "999")
+    with pytest.raises(ModelVersionNotFound):
+        registry.file(name, trained.version, "nothing.json")
+    assert registry.aliases("NobodysModel") == {}
 
 
 def test_a_second_training_makes_a_second_version(trained: TrainedVersion, mlflow_url: str, tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def _train(folder: Path) -> None:
         recipe,
         data_dir=data,
         processed_dir=folder / "processed",
+        find_champion=lambda _: None,
         tracker=tracker,
         progress=lambda stage, _percent: say(f"  {stage}"),
         reason="benchmark",

@@ -17,6 +17,7 @@ def trained(model: str, processed_dir: Path) -> TrainedVersion:
         data_dir=ROOT / "data",
         processed_dir=processed_dir,
         tracker=InMemoryTracker(),
+        find_champion=lambda _: None,
         progress=lambda _stage, _percent: None,
         reason="the quality test",
     )

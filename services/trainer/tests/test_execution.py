@@ -8,8 +8,9 @@ from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.errors import ParityCheckFailed
 from trainer.execution import run_job
+from trainer.gate.decision import Decision, Reason, Verdict
 from trainer.jobs import Job, JobStore, State
-from trainer.pipeline import Progress, TrainedVersion
+from trainer.pipeline import EVALUATE, Progress, TrainedVersion
 
 
 @dataclass
@@ -20,6 +21,8 @@ class InstantTraining:
     error: Exception | None = None
     trained: int = 0
     promotions: dict[str, str] = field(default_factory=dict)
+    challengers: dict[str, str] = field(default_factory=dict)
+    verdict: Verdict = Verdict.PROMOTE
 
     def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
         assert reason
@@ -33,11 +36,15 @@ class InstantTraining:
             run_id="run",
             candidate="ridge",
             metrics={"holdout_rmse": 0.5},
+            decision=Decision(self.verdict, (Reason("loss", self.verdict is not Verdict.REJECT, "0.5", {}),)),
         )
 
     def promote(self, trained: TrainedVersion, job: Job) -> None:
         self.champions[trained.registered_model] = trained.version
         self.promotions[job.id] = trained.version
+
+    def hold(self, trained: TrainedVersion) -> None:
+        self.challengers[trained.registered_model] = trained.version
 
     def promoted_by(self, job: Job) -> str | None:
         return self.promotions.get(job.id)
@@ -108,3 +115,37 @@ def test_a_job_whose_version_was_promoted_by_an_attempt_that_died_ends_without_a
     run_job(job.id, jobs, training)
     assert (jobs.get(job.id).state, jobs.get(job.id).version) == (State.PROMOTED, "7")
     assert training.trained == 0
+
+
+def test_a_rejected_version_ends_the_job_with_the_reasons_and_serves_nobody(jobs: JobStore) -> None:
+    training = InstantTraining(verdict=Verdict.REJECT)
+    job = jobs.create(HOUSING, "new data")
+    run_job(job.id, jobs, training)
+    done = jobs.get(job.id)
+    assert (done.state, done.version, done.error) == (State.REJECTED, "1", None)
+    assert done.decision is not None
+    assert done.decision["summary"] == "0.5"
+    assert training.champions == {}
+
+
+def test_a_version_that_needs_approval_waits_as_the_challenger(jobs: JobStore) -> None:
+    training = InstantTraining(verdict=Verdict.HOLD)
+    job = jobs.create(HOUSING, "new data")
+    run_job(job.id, jobs, training)
+    assert jobs.get(job.id).state is State.HELD
+    assert training.challengers == {HOUSING.registered_model: "1"}
+    assert training.champions == {}
+
+
+def test_a_job_is_seen_to_be_evaluated(jobs: JobStore) -> None:
+    seen = []
+
+    class Watched(InstantTraining):
+        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+            for stage in ("split", EVALUATE):
+                progress(stage, 90)
+                seen.append(jobs.newest(1)[0].state)
+            return super().train(model, reason=reason, progress=progress)
+
+    run_job(jobs.create(HOUSING, "new data").id, jobs, Watched())
+    assert seen == [State.RUNNING, State.EVALUATING]

@@ -63,7 +63,7 @@ def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
     job = started(jobs)
     jobs.progress(job, "cross-validation", 40)
     assert (jobs.get(job.id).stage, jobs.get(job.id).percent) == ("cross-validation", 40)
-    jobs.trained(job, version="3", run_id="abc", metrics={"holdout_rmse": 0.45})
+    jobs.trained(job, version="3", run_id="abc", metrics={"holdout_rmse": 0.45}, decision={"verdict": "promote"})
     jobs.promoted(job, version="3")
     done = jobs.get(job.id)
     assert (done.state, done.version, done.run_id, done.percent) == (State.PROMOTED, "3", "abc", 100)

@@ -5,15 +5,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
+from mlplatform.errors import ChecksumMismatch
+from mlplatform.runtime import OnnxModel
 from trainer.errors import DataInvalid, ExportFailed
+from trainer.gate.champion import Champion
+from trainer.gate.decision import Verdict
 from trainer.in_memory_tracker import InMemoryTracker
-from trainer.pipeline import TrainedVersion, train
+from trainer.pipeline import FindChampion, TrainedVersion, train
 from trainer.recipes import RECIPES, Recipe
 
 
@@ -41,6 +46,8 @@ class Stage:
         self.processed_dir = processed_dir
         self.tracker = InMemoryTracker()
         self.progress: list[tuple[str, int]] = []
+        self.champion: Champion | None = None
+        self.find_champion: FindChampion = lambda _: self.champion
 
     def train(self, recipe: Recipe) -> TrainedVersion:
         return train(
@@ -48,6 +55,7 @@ class Stage:
             data_dir=self.data_dir,
             processed_dir=self.processed_dir,
             tracker=self.tracker,
+            find_champion=self.find_champion,
             progress=lambda stage, percent: self.progress.append((stage, percent)),
             reason="a test",
         )
@@ -126,3 +134,73 @@ def test_the_manifest_holds_the_pipelines_own_answers(stage: Stage) -> None:
     assert set(manifest.training_range) == set(manifest.features)
     assert set(manifest.golden.predictions) == {"setosa", "versicolor", "virginica"}
     assert len(manifest.golden.rows) == len(manifest.golden.probabilities) == 30
+
+
+def shuffled() -> BaseEstimator:
+    return OfShuffledLabels(max_iter=1_000)
+
+
+class OfShuffledLabels(LogisticRegression):  # type: ignore[misc] # sklearn has no types
+    """Learns diligently, and nothing that is true."""
+
+    def fit(self, features: pd.DataFrame, target: "pd.Series[str]") -> "OfShuffledLabels":
+        mixed = target.sample(frac=1, random_state=1).to_numpy()
+        super().fit(features, mixed)
+        self.__class__ = LogisticRegression  # a converter knows no subclass
+        return self
+
+
+def as_champion(stage: Stage, version: str) -> Champion:
+    (release,) = stage.tracker.releases
+    return Champion(version, OnnxModel(release.contract, release.onnx))
+
+
+def test_the_first_version_is_judged_by_itself(stage: Stage) -> None:
+    decision = stage.train(recipe(strong=strong)).decision
+    assert decision.verdict is Verdict.PROMOTE
+    assert {reason.check for reason in decision.reasons} == {"loss", "size", "latency", "parity"}
+
+
+def test_a_version_as_good_as_the_champion_is_promoted(stage: Stage) -> None:
+    stage.train(recipe(strong=strong))
+    stage.champion = as_champion(stage, "1")
+    decision = stage.train(recipe(strong=strong)).decision
+    assert decision.verdict is Verdict.PROMOTE
+    numbers = {reason.check: reason.numbers for reason in decision.reasons}["champion"]
+    assert (numbers["interval_low"], numbers["interval_high"]) == (0, 0)
+
+
+def test_a_version_of_shuffled_labels_is_registered_with_the_reasons_why_it_may_not_serve(stage: Stage) -> None:
+    stage.train(recipe(strong=strong))
+    stage.champion = as_champion(stage, "1")
+    trained = stage.train(recipe(shuffled=shuffled))
+    assert trained.decision.verdict is Verdict.REJECT
+    assert {"loss", "champion", "slice"} <= {r.check for r in trained.decision.reasons if not r.passed}
+    release = stage.tracker.releases[-1]
+    assert release.tags["gate"] == "reject"
+    assert json.loads(release.files["gate.json"]) == json.loads(json.dumps(trained.decision.as_json()))
+
+
+def test_a_better_version_is_promoted(stage: Stage) -> None:
+    stage.train(recipe(shuffled=shuffled))
+    stage.champion = as_champion(stage, "1")
+    decision = stage.train(recipe(strong=strong)).decision
+    assert decision.verdict is Verdict.PROMOTE
+    numbers = {reason.check: reason.numbers for reason in decision.reasons}["champion"]
+    assert numbers["interval_high"] < 0
+
+
+def test_a_champion_that_nobody_could_load_protects_nobody(stage: Stage) -> None:
+    def broken(_: object) -> Champion:
+        raise ChecksumMismatch("not the registered file")
+
+    stage.find_champion = broken
+    assert stage.train(recipe(strong=strong)).decision.verdict is Verdict.PROMOTE
+
+
+def test_the_same_data_seed_and_code_give_the_same_bytes_and_metrics(stage: Stage) -> None:
+    first, second = (stage.train(recipe(strong=strong, weak=weak)) for _ in range(2))
+    one, other = stage.tracker.releases
+    assert first.metrics == second.metrics
+    assert one.onnx == other.onnx
+    assert one.manifest == other.manifest

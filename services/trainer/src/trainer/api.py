@@ -1,7 +1,7 @@
 """The API of the trainer: it accepts jobs and tells of them; it never trains."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
 from typing import Annotated
 
@@ -112,9 +112,10 @@ def main() -> None:
     """Serve until told to stop."""
     settings = load_settings(TrainerSettings)
     configure_logging("trainer", settings.log_format, settings.log_level)
-    engine, registry = connect(settings.database_url), MlflowRegistry(settings.mlflow_url)
-    app = create_app(JobStore(engine), CeleryQueue(create_celery(settings)), registry, Ledger(engine, registry))
-    serve(app, settings.host, settings.port)
+    engine = connect(settings.database_url)
+    with closing(MlflowRegistry(settings.mlflow_url)) as registry:
+        app = create_app(JobStore(engine), CeleryQueue(create_celery(settings)), registry, Ledger(engine, registry))
+        serve(app, settings.host, settings.port)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from mlplatform.contracts import Contract, contract_of
 from trainer.db.engine import connect
+from trainer.gate.champion import load_champion
 from trainer.jobs import Job, JobStore
 from trainer.pipeline import Progress, TrainedVersion, train
-from trainer.promotions.ledger import Ledger
+from trainer.promotions.ledger import CHALLENGER, Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
@@ -16,18 +17,21 @@ def open_jobs(settings: TrainerSettings) -> JobStore:
     return JobStore(connect(settings.database_url))
 
 
-def open_ledger(settings: TrainerSettings) -> Ledger:
-    """The promotions of the settings' database and registry."""
-    return Ledger(connect(settings.database_url), MlflowRegistry(settings.mlflow_url))
-
-
 class RegisteredTraining:
-    """Trains on the data of the settings and registers in their MLflow; a `trainer.execution.Training`."""
+    """Trains on the data of the settings and registers in their MLflow; a `trainer.execution.Training`.
+
+    To be closed after use.
+    """
 
     def __init__(self, settings: TrainerSettings) -> None:
         self._settings = settings
         self._tracker = MlflowTracker(settings.mlflow_url)
-        self._ledger = open_ledger(settings)
+        self._registry = MlflowRegistry(settings.mlflow_url)
+        self._ledger = Ledger(connect(settings.database_url), self._registry)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._registry.close()
 
     def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
         return train(
@@ -35,6 +39,7 @@ class RegisteredTraining:
             data_dir=self._settings.data_dir,
             processed_dir=self._settings.processed_dir,
             tracker=self._tracker,
+            find_champion=lambda contract: load_champion(contract, self._registry),
             progress=progress,
             reason=reason,
         )
@@ -42,6 +47,9 @@ class RegisteredTraining:
     def promote(self, trained: TrainedVersion, job: Job) -> None:
         contract = contract_of(job.model)
         self._ledger.promote(contract, trained.version, reason=job.reason, actor=_actor(job))
+
+    def hold(self, trained: TrainedVersion) -> None:
+        self._registry.set_alias(trained.registered_model, CHALLENGER, trained.version)
 
     def promoted_by(self, job: Job) -> str | None:
         return self._ledger.promoted_by(contract_of(job.model), _actor(job))

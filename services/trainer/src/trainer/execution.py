@@ -8,9 +8,10 @@ import structlog
 from mlplatform.contracts import Contract
 from mlplatform.errors import PlatformError
 from trainer.errors import DatabaseUnavailable
-from trainer.jobs import Job, JobStore
+from trainer.gate.decision import Verdict
+from trainer.jobs import Job, JobStore, State
 from trainer.lease import kept_alive
-from trainer.pipeline import Progress, TrainedVersion
+from trainer.pipeline import EVALUATE, Progress, TrainedVersion
 
 _log = structlog.get_logger(__name__)
 
@@ -24,6 +25,10 @@ class Training(Protocol):
 
     def promote(self, trained: TrainedVersion, job: Job) -> None:
         """Let it serve; the same job promotes once however often it says so."""
+        ...
+
+    def hold(self, trained: TrainedVersion) -> None:
+        """Let it wait for somebody's approval, as the challenger."""
         ...
 
     def promoted_by(self, job: Job) -> str | None:
@@ -63,13 +68,34 @@ def _train(job: Job, jobs: JobStore, training: Training) -> None:
     def progress(stage: str, percent: int) -> None:
         _log.info("training", stage=stage, percent=percent)
         with suppress(DatabaseUnavailable):  # the work goes on; the next stage will be told
-            jobs.progress(job, stage, percent)
+            jobs.progress(job, stage, percent, state=State.EVALUATING if stage == EVALUATE else State.RUNNING)
 
     trained = training.train(job.model, reason=job.reason, progress=progress)
     if not jobs.sign_of_life(job):
         _log.warning("another attempt has taken over; nothing is promoted", version=trained.version)
         return
-    jobs.trained(job, version=trained.version, run_id=trained.run_id, metrics=trained.metrics)
-    training.promote(trained, job)
-    jobs.promoted(job, version=trained.version)
-    _log.info("version promoted", version=trained.version, candidate=trained.candidate, **trained.metrics)
+    jobs.trained(
+        job,
+        version=trained.version,
+        run_id=trained.run_id,
+        metrics=trained.metrics,
+        decision=trained.decision.as_json(),
+    )
+    _end(job, jobs, training, trained)
+
+
+def _end(job: Job, jobs: JobStore, training: Training, trained: TrainedVersion) -> None:
+    decision = trained.decision
+    facts = {"version": trained.version, "candidate": trained.candidate, **trained.metrics}
+    match decision.verdict:
+        case Verdict.PROMOTE:
+            training.promote(trained, job)
+            jobs.promoted(job, version=trained.version)
+            _log.info("version promoted", **facts)
+        case Verdict.HOLD:
+            training.hold(trained)
+            jobs.held(job)
+            _log.info("version waits for approval", **facts)
+        case Verdict.REJECT:
+            jobs.rejected(job)
+            _log.warning("version rejected", reason=decision.summary, **facts)

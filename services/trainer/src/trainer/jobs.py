@@ -21,16 +21,26 @@ WAITING = "waiting for the worker"
 
 
 class State(StrEnum):
-    """A job is active while queued or running; the others are final."""
+    """A job is active while queued, running or evaluating; the others are final.
+
+    `rejected` and `held` are successful trainings: the gate refused the version, or it waits for somebody's approval.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    EVALUATING = "evaluating"
     PROMOTED = "promoted"
+    HELD = "held"
+    REJECTED = "rejected"
     FAILED = "failed"
 
     @property
     def is_active(self) -> bool:
-        return self in {State.QUEUED, State.RUNNING}
+        return self is State.QUEUED or self.is_at_work
+
+    @property
+    def is_at_work(self) -> bool:
+        return self in {State.RUNNING, State.EVALUATING}
 
 
 _IS_ACTIVE = jobs.c.state.in_([state.value for state in State if state.is_active])
@@ -51,6 +61,7 @@ class Job(BaseModel):
     version: str | None = None
     run_id: str | None = None
     metrics: dict[str, float] | None = None
+    decision: dict[str, Any] | None = None
     error: str | None = None
     created_at: AwareDatetime
     seen_at: AwareDatetime
@@ -146,7 +157,7 @@ class JobStore:
         None when it is at its end, when another attempt is alive, or when it ends here after too many attempts.
         """
         job = self.get(job_id)
-        if not job.state.is_active or (job.state is State.RUNNING and job.seen_at >= _now() - LEASE):
+        if not job.state.is_active or (job.state.is_at_work and job.seen_at >= _now() - LEASE):
             return None
         if job.attempts >= MAX_ATTEMPTS:
             self.fail(job, f"given up after {job.attempts} attempts that did not come to an end")
@@ -171,17 +182,29 @@ class JobStore:
         """Let a job wait for a worker again; false when somebody else was quicker."""
         return self._change(job, state=State.QUEUED, stage=WAITING, seen_at=_now())
 
-    def progress(self, job: Job, stage: str, percent: int) -> None:
+    def progress(self, job: Job, stage: str, percent: int, state: State = State.RUNNING) -> None:
         """Say how far it is."""
-        self._change(job, stage=stage, percent=percent, seen_at=_now())
+        self._change(job, state=state, stage=stage, percent=percent, seen_at=_now())
 
-    def trained(self, job: Job, *, version: str, run_id: str, metrics: Mapping[str, float]) -> None:
-        """A version came of it, which does not serve yet."""
-        self._change(job, version=version, run_id=run_id, metrics=dict(metrics), seen_at=_now())
+    def trained(
+        self, job: Job, *, version: str, run_id: str, metrics: Mapping[str, float], decision: Mapping[str, Any]
+    ) -> None:
+        """A version came of it, which does not serve yet, and the gate has decided."""
+        self._change(
+            job, version=version, run_id=run_id, metrics=dict(metrics), decision=dict(decision), seen_at=_now()
+        )
 
     def promoted(self, job: Job, *, version: str) -> None:
         """The end: the version serves."""
         self._finish(job, State.PROMOTED, version=version, percent=100)
+
+    def held(self, job: Job) -> None:
+        """The end: the version waits for somebody's approval."""
+        self._finish(job, State.HELD, percent=100)
+
+    def rejected(self, job: Job) -> None:
+        """The end: the gate refused the version."""
+        self._finish(job, State.REJECTED, percent=100)
 
     def fail(self, job: Job, error: str) -> None:
         """The end: no version came of it."""

@@ -5,16 +5,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 
+import numpy as np
+import pandas as pd
+import structlog
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from mlplatform.errors import ArtifactRejected, RegistryUnavailable
+from mlplatform.contracts import Contract
+from mlplatform.errors import ArtifactRejected, ModelVersionNotFound, RegistryUnavailable
 from mlplatform.runtime.session import OnnxModel
 from trainer.datasets import Split, load, process
 from trainer.errors import ExportFailed, ParityCheckFailed
 from trainer.evaluation import CrossValidation, cross_validate, features_and_target, holdout_metrics
 from trainer.export import to_onnx
+from trainer.gate.champion import Champion
+from trainer.gate.comparison import Comparison, Losses, compare, loss, row_losses
+from trainer.gate.decision import Decision, Evidence, decide
 from trainer.parity import ParityReport, check
 from trainer.recipes.base import Recipe
 from trainer.release import make_manifest, origin_tags
@@ -23,9 +31,21 @@ from trainer.tracker import Release, Tracker
 Progress = Callable[[str, int], None]
 """Called with the stage that begins and the percent that is done."""
 
+FindChampion = Callable[[Contract], Champion | None]
+"""The version that serves, if there is one; raises as `load_champion` does."""
+
+EVALUATE = "evaluate"
+"""The stage in which the candidate meets the champion."""
+
+GATE_FILE = "gate.json"
+VERDICT_TAG = "gate"
+
 _EXAMPLE_ROWS = 5
 _VALIDATION_BEGINS, _VALIDATION_ENDS = 5, 75
 _REFUSED_TAG = "refused"
+_TIMED_ROWS = 200
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,7 @@ class TrainedVersion:
     run_id: str
     candidate: str
     metrics: dict[str, float]
+    decision: Decision
 
 
 @dataclass(frozen=True)
@@ -51,14 +72,22 @@ class _Winner:
     candidate: _Candidate
     estimator: BaseEstimator
     onnx: bytes
+    model: OnnxModel
     parity: ParityReport
     metrics: dict[str, float]
 
 
 def train(
-    recipe: Recipe, *, data_dir: Path, processed_dir: Path, tracker: Tracker, progress: Progress, reason: str
+    recipe: Recipe,
+    *,
+    data_dir: Path,
+    processed_dir: Path,
+    tracker: Tracker,
+    find_champion: FindChampion,
+    progress: Progress,
+    reason: str,
 ) -> TrainedVersion:
-    """Train every candidate of a recipe and register the best one that ONNX answers alike.
+    """Train every candidate of a recipe and register the best one that ONNX answers alike, with the gate's decision.
 
     Raises:
         DataInvalid: the raw data is broken; nothing was trained.
@@ -77,10 +106,12 @@ def train(
         winner = _best_faithful(recipe, candidates, parts, tracker, progress)
         tracker.log_metrics(run_id, winner.metrics)
         tracker.set_tags(run_id, {"candidate": winner.candidate.name})
+        progress(EVALUATE, 90)
+        decision = _judge(recipe, winner, parts, find_champion)
         progress("register", 95)
-        version = tracker.register(_release(recipe, winner, parts, run_id, origin))
+        version = tracker.register(_release(recipe, winner, parts, run_id, origin, decision))
     progress("registered", 100)
-    return TrainedVersion(contract.registered_model, version, run_id, winner.candidate.name, winner.metrics)
+    return TrainedVersion(contract.registered_model, version, run_id, winner.candidate.name, winner.metrics, decision)
 
 
 def _validate_all(recipe: Recipe, parts: Split, tracker: Tracker, run_id: str, progress: Progress) -> list[_Candidate]:
@@ -128,10 +159,62 @@ def _verify(recipe: Recipe, candidate: _Candidate, parts: Split, tracker: Tracke
         raise ExportFailed(f"the runtime refuses the exported file: {error}") from error
     progress(f"check parity of {candidate.name}", 85)
     report = check(contract, estimator, model.run, train=parts.train, holdout=parts.holdout)
-    return _Winner(candidate, estimator, onnx, report, {**candidate.validation.as_metrics(), **scores})
+    return _Winner(candidate, estimator, onnx, model, report, {**candidate.validation.as_metrics(), **scores})
 
 
-def _release(recipe: Recipe, winner: _Winner, parts: Split, run_id: str, origin: Mapping[str, str]) -> Release:
+def _judge(recipe: Recipe, winner: _Winner, parts: Split, find_champion: FindChampion) -> Decision:
+    """What the gate says of the winner, on the hold-out that no version has been trained on."""
+    losses = _losses(recipe.contract, winner.model, parts.holdout)
+    evidence = Evidence(
+        loss=loss(losses, is_classification=recipe.contract.is_classification),
+        onnx_bytes=len(winner.onnx),
+        row_microseconds=_row_microseconds(recipe.contract, winner.model, parts.holdout),
+        parity_difference=winner.parity.max_error,
+    )
+    return decide(recipe.policy, evidence, _beside_champion(recipe, losses, parts.holdout, find_champion))
+
+
+def _beside_champion(
+    recipe: Recipe, losses: Losses, holdout: pd.DataFrame, find_champion: FindChampion
+) -> Comparison | None:
+    try:
+        champion = find_champion(recipe.contract)
+    except (ArtifactRejected, ModelVersionNotFound) as error:
+        # A champion that no predictor could load either protects nobody.
+        _log.warning("the champion cannot be met", model=recipe.contract.model, reason=str(error))
+        return None
+    if champion is None:
+        return None
+    return compare(
+        losses,
+        _losses(recipe.contract, champion.model, holdout),
+        champion.version,
+        recipe.slices(holdout),
+        is_classification=recipe.contract.is_classification,
+        seed=recipe.seed,
+    )
+
+
+def _losses(contract: Contract, model: OnnxModel, holdout: pd.DataFrame) -> Losses:
+    features, target = features_and_target(contract, holdout)
+    predicted, _ = model.run(features.to_numpy(dtype=np.float64))
+    return row_losses(target, predicted)
+
+
+def _row_microseconds(contract: Contract, model: OnnxModel, holdout: pd.DataFrame) -> float:
+    """The median over rows in turn: the first calls and the interruptions do not count."""
+    features, _ = features_and_target(contract, holdout.head(_TIMED_ROWS))
+    durations = []
+    for row in features.to_numpy(dtype=np.float64).tolist():
+        began = perf_counter()
+        model.run_one(row)
+        durations.append(perf_counter() - began)
+    return float(np.median(durations) * 1e6)
+
+
+def _release(
+    recipe: Recipe, winner: _Winner, parts: Split, run_id: str, origin: Mapping[str, str], decision: Decision
+) -> Release:
     contract, validation = recipe.contract, winner.candidate.validation
     examples, _ = features_and_target(contract, parts.holdout.head(_EXAMPLE_ROWS))
     return Release(
@@ -141,7 +224,13 @@ def _release(recipe: Recipe, winner: _Winner, parts: Split, run_id: str, origin:
         onnx=winner.onnx,
         manifest=make_manifest(contract, winner.estimator, winner.onnx, train=parts.train, holdout=parts.holdout),
         example=examples,
-        tags={**origin, "candidate": winner.candidate.name, "parity": json.dumps(winner.parity.as_json())},
+        tags={
+            **origin,
+            "candidate": winner.candidate.name,
+            "parity": json.dumps(winner.parity.as_json()),
+            VERDICT_TAG: str(decision.verdict),
+        },
+        files={GATE_FILE: json.dumps(decision.as_json(), indent=2).encode()},
         description=(
             f"{winner.candidate.name}, the best of {len(recipe.candidates)} candidates: "
             f"{validation.metric.name} {validation.mean:.4f} ± {validation.std:.4f} in {recipe.folds} folds, "

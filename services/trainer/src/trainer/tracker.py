@@ -27,6 +27,7 @@ class Release:
         example: a few rows of features.
         tags: of the version, written before any alias can point at it.
         description: one sentence for a reader of the registry.
+        files: more to keep beside the model, by name.
     """
 
     contract: Contract
@@ -37,6 +38,7 @@ class Release:
     example: pd.DataFrame
     tags: Mapping[str, str]
     description: str
+    files: Mapping[str, bytes]
 
 
 class Tracker(Protocol):

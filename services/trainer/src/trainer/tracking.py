@@ -150,6 +150,8 @@ def _write(release: Release, model: Model, files: Path) -> str:
     manifest = release.manifest.model_dump_json(indent=2).encode()
     (files / MODEL_FILE).write_bytes(release.onnx)
     (files / MANIFEST_FILE).write_bytes(manifest)
+    for name, content in release.files.items():
+        (files / name).write_bytes(content)
     return hashlib.sha256(manifest).hexdigest()
 
 

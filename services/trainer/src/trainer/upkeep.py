@@ -80,7 +80,7 @@ def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Jo
 
 def _is_due(jobs: JobStore, contract: Contract) -> bool:
     latest = jobs.newest(_REMEMBERED, contract.model)
-    failed = [*takewhile(lambda job: job.state is State.FAILED, latest)]
+    failed = [*takewhile(lambda job: job.state in {State.FAILED, State.REJECTED}, latest)]
     if not failed or failed[0].finished_at is None:
         return True
     wait = min(_FIRST_WAIT * 2 ** (len(failed) - 1), _LONGEST_WAIT)

@@ -4,6 +4,8 @@ Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the brok
 (Celery's soft shutdown) instead of running it to its end.
 """
 
+from contextlib import closing
+
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from trainer.settings import TrainerSettings
@@ -26,14 +28,16 @@ def main() -> None:
         from trainer import execution  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        execution.run_job(job_id, open_jobs(settings), RegisteredTraining(settings))
+        with closing(RegisteredTraining(settings)) as training:
+            execution.run_job(job_id, open_jobs(settings), training)
 
     @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types
     def keep_up() -> None:
         from trainer import upkeep  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        upkeep.keep_up(open_jobs(settings), RegisteredTraining(settings), CeleryQueue(app))
+        with closing(RegisteredTraining(settings)) as training:
+            upkeep.keep_up(open_jobs(settings), training, CeleryQueue(app))
 
     app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
 

@@ -4,7 +4,7 @@ from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData
 
 metadata = MetaData()
 
-ACTIVE = "state IN ('queued', 'running')"
+ACTIVE = "state IN ('queued', 'running', 'evaluating')"
 
 jobs = Table(
     "jobs",
@@ -19,6 +19,7 @@ jobs = Table(
     Column("version", String(16)),
     Column("run_id", String(64)),
     Column("metrics", JSON),
+    Column("decision", JSON),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),

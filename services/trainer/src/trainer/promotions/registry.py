@@ -61,10 +61,14 @@ class Registry(Protocol):
 
 
 class MlflowRegistry:
-    """MLflow at a URL."""
+    """MLflow at a URL; to be closed after use."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=_PATIENCE)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
 
     def aliases(self, registered_model: str) -> dict[str, str]:
         try:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
 from sklearn.base import BaseEstimator
 
 from mlplatform.contracts import Contract
 from trainer.datasets import Source
+from trainer.gate.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Recipe:
         source: the raw data.
         candidates: for each name a function that makes the unfitted estimator, seeded.
         metric: what ranks them.
+        policy: what the gate asks of the winner.
+        slices: for rows, and each way to slice them, the name of every row's slice.
         folds: of the cross-validation.
         seed: of the shuffling into folds.
     """
@@ -50,5 +54,7 @@ class Recipe:
     source: Source
     candidates: Mapping[str, Callable[[], BaseEstimator]]
     metric: Metric
+    policy: Policy
+    slices: Callable[[pd.DataFrame], Mapping[str, "pd.Series[str]"]]
     folds: int = 5
     seed: int = 42

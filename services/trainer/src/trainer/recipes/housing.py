@@ -1,5 +1,8 @@
 """How the California Housing model is trained."""
 
+from math import inf
+
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.linear_model import Ridge
@@ -8,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mlplatform.contracts import HOUSING
 from trainer.datasets import Source
+from trainer.gate.policy import Policy
 from trainer.recipes.base import RMSE, Recipe
 
 _SEED = 42
@@ -39,6 +43,13 @@ def _tuned_hist_gradient_boosting() -> BaseEstimator:
     )
 
 
+def _slices(rows: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
+    """By region, roughly the south with Los Angeles, the middle with the Bay Area, and the north; and by price."""
+    regions = pd.cut(rows["Latitude"], [-inf, 35.5, 38.5, inf], labels=["south", "middle", "north"])
+    prices = pd.cut(rows["MedHouseVal"], [-inf, 1, 2, 3, inf], labels=["below 1", "1 to 2", "2 to 3", "above 3"])
+    return {"region": regions.astype(str), "price": prices.astype(str)}
+
+
 HOUSING_RECIPE = Recipe(
     contract=HOUSING,
     # A block group's median above 500,000 USD is published as 5.00001.
@@ -50,4 +61,6 @@ HOUSING_RECIPE = Recipe(
         "tuned_hist_gradient_boosting": _tuned_hist_gradient_boosting,
     },
     metric=RMSE,
+    policy=Policy(worst_loss=0.5, margin=0.01, slice_margin=0.03, slice_rows=100),
+    slices=_slices,
 )

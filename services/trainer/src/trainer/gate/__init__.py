@@ -1,0 +1,1 @@
+"""The gate: no version serves without having earned it."""

@@ -1,0 +1,127 @@
+"""Whether a candidate may serve: a decision with every reason and number. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from trainer.gate.comparison import Comparison
+from trainer.gate.policy import Policy
+
+
+class Verdict(StrEnum):
+    """What becomes of a candidate."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One check, whether it was passed, in words and in numbers."""
+
+    check: str
+    passed: bool
+    detail: str
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured of a candidate by itself.
+
+    Args:
+        loss: on the hold-out.
+        onnx_bytes: of its file.
+        row_microseconds: of one row.
+        parity_difference: the greatest, relative, between the ONNX model and the pipeline.
+    """
+
+    loss: float
+    onnx_bytes: int
+    row_microseconds: float
+    parity_difference: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict and all that led to it."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line: what spoke against it, or that nothing did."""
+        against = [reason.detail for reason in self.reasons if not reason.passed]
+        return "; ".join(against) or "every check was passed"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "verdict": str(self.verdict), "summary": self.summary}
+
+
+def decide(policy: Policy, evidence: Evidence, comparison: Comparison | None) -> Decision:
+    """Promote what is good enough by itself and not worse than the champion, in all and in every slice.
+
+    Args:
+        policy: the bounds.
+        evidence: of the candidate.
+        comparison: with the champion; none where there is none, and then the first good version serves at once.
+    """
+    reasons = (*_by_itself(policy, evidence), *(_beside(policy, comparison) if comparison else ()))
+    if not all(reason.passed for reason in reasons):
+        return Decision(Verdict.REJECT, reasons)
+    waits = comparison is not None and not policy.is_automatic
+    return Decision(Verdict.HOLD if waits else Verdict.PROMOTE, reasons)
+
+
+def _by_itself(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
+    return (
+        _at_most("loss", "the loss on the hold-out", evidence.loss, policy.worst_loss),
+        _at_most("size", "the bytes of the file", evidence.onnx_bytes, policy.max_bytes),
+        _at_most("latency", "the microseconds of one row", evidence.row_microseconds, policy.max_row_microseconds),
+        Reason(
+            "parity",
+            passed=True,  # what is not alike never comes this far
+            detail="the ONNX model answers as the pipeline",
+            numbers={"greatest_difference": evidence.parity_difference},
+        ),
+    )
+
+
+def _beside(policy: Policy, comparison: Comparison) -> tuple[Reason, ...]:
+    high = comparison.high
+    champion = Reason(
+        "champion",
+        passed=high <= policy.margin,
+        detail=(
+            f"the loss may be worse than that of version {comparison.champion_version} by {high:.4g}, "
+            f"{'within' if high <= policy.margin else 'beyond'} the margin of {policy.margin:g}"
+        ),
+        numbers={
+            "candidate": comparison.candidate,
+            "champion": comparison.champion,
+            "interval_low": comparison.low,
+            "interval_high": high,
+            "margin": policy.margin,
+        },
+    )
+    slices = tuple(
+        _at_most(
+            "slice",
+            f"how much worse than the champion it is for {part.name} ({part.rows} rows)",
+            part.difference,
+            policy.slice_margin,
+        )
+        for part in comparison.slices
+        if part.rows >= policy.slice_rows
+    )
+    return champion, *slices
+
+
+def _at_most(check: str, what: str, value: float, bound: float) -> Reason:
+    passed = value <= bound
+    detail = f"{what}: {value:.4g}, {'at most' if passed else 'more than'} {bound:g}"
+    return Reason(check, passed, detail, {"value": float(value), "bound": float(bound)})

@@ -1,0 +1,71 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from trainer.gate.comparison import Comparison, SliceDifference
+from trainer.gate.decision import Evidence, Verdict, decide
+from trainer.gate.policy import Policy
+
+POLICY = Policy(
+    worst_loss=0.5, margin=0.01, slice_margin=0.03, slice_rows=100, max_bytes=1_000, max_row_microseconds=50
+)
+GOOD = Evidence(loss=0.45, onnx_bytes=1_000, row_microseconds=50, parity_difference=1e-7)
+LEVEL = Comparison("3", candidate=0.45, champion=0.45, low=-0.01, high=0.01, slices=())
+
+
+def part(difference: float, rows: int = 100) -> SliceDifference:
+    return SliceDifference("region: north", rows, 0.4 + difference, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "comparison", "verdict", "failed"),
+    [
+        ({}, None, Verdict.PROMOTE, []),
+        ({"loss": 0.5}, None, Verdict.PROMOTE, []),
+        ({"loss": 0.501}, None, Verdict.REJECT, ["loss"]),
+        ({"loss": float("nan")}, None, Verdict.REJECT, ["loss"]),
+        ({"onnx_bytes": 1_001}, None, Verdict.REJECT, ["size"]),
+        ({"row_microseconds": 50.1}, None, Verdict.REJECT, ["latency"]),
+        ({"loss": 0.6, "onnx_bytes": 2_000}, None, Verdict.REJECT, ["loss", "size"]),
+        ({}, {}, Verdict.PROMOTE, []),
+        ({}, {"high": 0.011}, Verdict.REJECT, ["champion"]),
+        ({}, {"low": -0.2, "high": -0.1}, Verdict.PROMOTE, []),
+        ({}, {"high": float("nan")}, Verdict.REJECT, ["champion"]),
+        ({}, {"slices": (part(0.029),)}, Verdict.PROMOTE, []),
+        ({}, {"slices": (part(0.031), part(-0.2))}, Verdict.REJECT, ["slice"]),
+        ({}, {"slices": (part(0.5, rows=99),)}, Verdict.PROMOTE, []),
+        ({"loss": 0.6}, {"high": 0.2, "slices": (part(0.2),)}, Verdict.REJECT, ["loss", "champion", "slice"]),
+    ],
+)
+def test_only_what_passes_every_check_is_promoted_and_every_failure_is_told(
+    evidence: dict[str, float], comparison: dict[str, object] | None, verdict: Verdict, failed: list[str]
+) -> None:
+    beside = None if comparison is None else replace(LEVEL, **comparison)  # type: ignore[arg-type] # by name
+    decision = decide(POLICY, replace(GOOD, **evidence), beside)  # type: ignore[arg-type] # by name
+    assert decision.verdict is verdict
+    assert [reason.check for reason in decision.reasons if not reason.passed] == failed
+
+
+def test_a_policy_of_approval_holds_what_would_be_promoted() -> None:
+    careful = replace(POLICY, is_automatic=False)
+    assert decide(careful, GOOD, LEVEL).verdict is Verdict.HOLD
+    assert decide(careful, replace(GOOD, loss=0.6), LEVEL).verdict is Verdict.REJECT
+
+
+def test_the_first_good_version_serves_whatever_the_policy() -> None:
+    assert decide(replace(POLICY, is_automatic=False), GOOD, None).verdict is Verdict.PROMOTE
+
+
+def test_a_decision_is_plain_json_with_every_number() -> None:
+    told = json.loads(json.dumps(decide(POLICY, replace(GOOD, loss=0.6), LEVEL).as_json()))
+    assert told["verdict"] == "reject"
+    assert told["summary"] == "the loss on the hold-out: 0.6, more than 0.5"
+    numbers = {reason["check"]: reason["numbers"] for reason in told["reasons"]}
+    assert numbers["champion"] == {
+        "candidate": 0.45,
+        "champion": 0.45,
+        "interval_low": -0.01,
+        "interval_high": 0.01,
+        "margin": 0.01,
+    }
