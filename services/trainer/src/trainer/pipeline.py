@@ -24,6 +24,7 @@ from trainer.gate.champion import Champion
 from trainer.gate.comparison import Comparison, Losses, compare, loss, row_losses
 from trainer.gate.decision import Decision, Evidence, decide
 from trainer.parity import ParityReport, check
+from trainer.promotions.registry import GATE_FILE
 from trainer.recipes.base import Recipe
 from trainer.release import make_manifest, origin_tags
 from trainer.tracker import Release, Tracker
@@ -37,7 +38,6 @@ FindChampion = Callable[[Contract], Champion | None]
 EVALUATE = "evaluate"
 """The stage in which the candidate meets the champion."""
 
-GATE_FILE = "gate.json"
 VERDICT_TAG = "gate"
 
 _EXAMPLE_ROWS = 5

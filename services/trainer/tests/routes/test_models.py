@@ -112,11 +112,16 @@ async def test_models_and_versions_are_listed_with_who_serves(api: httpx.AsyncCl
     ]
 
 
-async def test_a_version_tells_its_metrics_and_origin(api: httpx.AsyncClient) -> None:
+async def test_a_version_tells_its_metrics_origin_and_the_gates_report(
+    api: httpx.AsyncClient, models: InMemoryModels
+) -> None:
+    models.files[NAME, "2", "gate.json"] = b'{"verdict": "promote"}'
     version = (await api.get("/models/housing/versions/2")).json()
     assert version["metrics"] == {"holdout_rmse": 0.45}
     assert version["origin"]["candidate"] == "ridge"
     assert version["libraries"] == {"numpy": "2.0"}
+    assert version["gate"] == {"verdict": "promote"}
+    assert (await api.get("/models/housing/versions/1")).json()["gate"] is None
 
 
 async def test_the_history_is_told_newest_first_and_for_any_moment(api: httpx.AsyncClient) -> None:

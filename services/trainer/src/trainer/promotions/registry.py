@@ -10,6 +10,9 @@ import httpx
 
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
 
+GATE_FILE = "gate.json"
+"""Lies beside a version's model: what the gate decided and why."""
+
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"

@@ -1,5 +1,6 @@
 """Models: which versions there are, who serves, and changing that."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -7,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mlplatform.contracts import CONTRACTS, Contract, contract_of
+from mlplatform.errors import ModelVersionNotFound
 from trainer.promotions.history import Entry
 from trainer.promotions.ledger import ANYBODY, Ledger
-from trainer.promotions.registry import Registry, Version
+from trainer.promotions.registry import GATE_FILE, Registry, Version
 
 _NUMBER = r"^[1-9][0-9]{0,9}$"
 _ORIGIN = ("data_sha256", "code_version", "candidate", "reason", "onnx_sha256", "manifest_sha256")
@@ -76,6 +78,7 @@ class VersionDetail(VersionSummary):
     metrics: dict[str, float]
     origin: dict[str, str]
     libraries: dict[str, str]
+    gate: dict[str, Any] | None = Field(description="What the gate decided and why; none before there was a gate.")
 
 
 class History(BaseModel):
@@ -125,6 +128,7 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
             metrics=registry.metrics(found["run_id"]) if found.get("run_id") else {},
             origin={name: tags[name] for name in _ORIGIN if name in tags},
             libraries={name.removeprefix("library."): tags[name] for name in tags if name.startswith("library.")},
+            gate=_gate_report(contract, registry, version),
         )
 
     @routes.post("/{model}/promote", summary="Let a version serve")
@@ -175,6 +179,14 @@ def _version(version: Version, aliases: Mapping[str, str]) -> dict[str, Any]:
         "created_at": version["creation_timestamp"],
         "description": version.get("description", ""),
     }
+
+
+def _gate_report(contract: Contract, registry: Registry, version: str) -> dict[str, Any] | None:
+    try:
+        report: dict[str, Any] = json.loads(registry.file(contract.registered_model, version, GATE_FILE))
+    except ModelVersionNotFound:
+        return None
+    return report
 
 
 def _actor(request: Request) -> str:
