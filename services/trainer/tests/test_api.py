@@ -1,5 +1,8 @@
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +12,7 @@ from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
+from trainer.routes.retraining import retraining_routes
 from trainer.testing import InMemoryModels, InMemoryQueue
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +108,123 @@ async def test_the_trainer_without_its_database_says_so(queue: InMemoryQueue, tm
         response = await api.get("/health/ready")
     assert response.status_code == 503
     assert "database" in response.json()["reason"]
+
+
+async def retrain(api: httpx.AsyncClient, key: str | None = None, **body: str) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await api.post("/retrain", json={"model": "iris", **body}, headers=headers)
+
+
+async def test_the_same_key_gives_the_same_job_even_after_its_end(
+    api: httpx.AsyncClient, jobs: JobStore, queue: InMemoryQueue
+) -> None:
+    first = (await retrain(api, "key-1")).json()
+    assert (await retrain(api, "key-1")).json()["id"] == first["id"]
+    jobs.fail(jobs.get(first["id"]), "it had to end")
+    again = await retrain(api, "key-1")
+    assert (again.status_code, again.json()["id"]) == (202, first["id"])
+    assert queue.published == [first["id"]]
+    assert (await retrain(api, "key-2")).json()["id"] != first["id"]
+
+
+async def test_a_key_that_comes_with_another_request_is_refused(api: httpx.AsyncClient) -> None:
+    await retrain(api, "key-1")
+    response = await retrain(api, "key-1", reason="something else")
+    assert response.status_code == 422
+    assert "belongs to another request" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("key", ["with space", "k" * 256])
+async def test_a_key_that_cannot_be_one_is_refused(api: httpx.AsyncClient, key: str) -> None:
+    assert (await retrain(api, key)).status_code == 422
+
+
+async def test_with_the_broker_away_the_key_stays_free_for_another_try(
+    api: httpx.AsyncClient, queue: InMemoryQueue
+) -> None:
+    queue.is_up = False
+    assert (await retrain(api, "key-1")).status_code == 503
+    queue.is_up = True
+    accepted = await retrain(api, "key-1")
+    assert (accepted.status_code, accepted.json()["state"]) == (202, "queued")
+
+
+async def test_requests_of_one_key_at_the_same_moment_make_one_job(
+    api: httpx.AsyncClient, queue: InMemoryQueue
+) -> None:
+    responses = await asyncio.gather(*(retrain(api, "key-1") for _ in range(8)))
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.json()["id"] for response in responses}) == 1
+    assert len(queue.published) == 1
+
+
+async def test_jobs_are_listed_page_by_page(api: httpx.AsyncClient, jobs: JobStore) -> None:
+    made = []
+    for _ in range(5):
+        job = (await retrain(api)).json()["id"]
+        jobs.fail(jobs.get(job), "make room")
+        made.insert(0, job)
+    seen, path = [], "/retrain?model=iris&state=failed&limit=2"
+    while path:
+        page = (await api.get(path)).json()
+        seen += [job["id"] for job in page["jobs"]]
+        path = page["next"]
+    assert seen == made
+    assert (await api.get("/retrain?state=promoted")).json() == {"jobs": [], "next": None}
+
+
+async def test_a_queued_job_is_cancelled_at_once_and_the_model_is_free(api: httpx.AsyncClient) -> None:
+    location = (await retrain(api)).headers["location"]
+    cancelled = await api.delete(location)
+    assert (cancelled.status_code, cancelled.json()["state"]) == (202, "cancelled")
+    assert (await retrain(api)).status_code == 202
+
+
+async def test_a_job_at_work_is_marked_and_goes_on_to_the_end_of_its_stage(
+    api: httpx.AsyncClient, jobs: JobStore
+) -> None:
+    job = (await retrain(api)).json()["id"]
+    jobs.start(job)
+    told = (await api.delete(f"/retrain/{job}")).json()
+    assert (told["state"], told["is_unwanted"]) == ("running", True)
+
+
+async def test_a_job_at_its_end_cannot_be_cancelled(api: httpx.AsyncClient) -> None:
+    location = (await retrain(api)).headers["location"]
+    await api.delete(location)
+    assert (await api.delete(location)).status_code == 409
+
+
+async def test_the_events_of_a_job_tell_every_stage_up_to_its_end(api: httpx.AsyncClient, jobs: JobStore) -> None:
+    location = (await retrain(api)).headers["location"]
+
+    async def work() -> None:
+        job = jobs.start(location.removeprefix("/retrain/"))
+        assert job is not None
+        for percent in (10, 20):
+            jobs.progress(job, f"stage {percent}", percent)
+            await told[percent].wait()
+        jobs.fail(job, "as a test does")
+
+    told = {10: asyncio.Event(), 20: asyncio.Event()}
+    working = asyncio.create_task(work())
+    events = []
+    async with asyncio.timeout(20):
+        async for event in events_of(jobs, location):
+            events.append(event)
+            if event["percent"] in told:
+                told[event["percent"]].set()
+    await working
+    assert [event["stage"] for event in events if event["percent"]][:2] == ["stage 10", "stage 20"]
+    assert (events[-1]["state"], events[-1]["error"]) == ("failed", "as a test does")
+
+
+async def events_of(jobs: JobStore, location: str) -> AsyncIterator[dict[str, Any]]:
+    """As they come: httpx's own transport would hand over the whole stream at its end."""
+    routes = retraining_routes(jobs, InMemoryQueue())
+    endpoint = next(route.endpoint for route in routes.routes if getattr(route, "path", "").endswith("/events"))
+    response = await endpoint(location.removeprefix("/retrain/"))
+    assert response.headers["x-accel-buffering"] == "no"
+    async for text in response.body_iterator:
+        if text.startswith("event"):
+            yield json.loads(text.split("data: ")[1])

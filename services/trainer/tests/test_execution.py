@@ -149,3 +149,33 @@ def test_a_job_is_seen_to_be_evaluated(jobs: JobStore) -> None:
 
     run_job(jobs.create(HOUSING, "new data").id, jobs, Watched())
     assert seen == [State.RUNNING, State.EVALUATING]
+
+
+def test_a_job_that_nobody_wants_ends_after_the_stage_it_is_in(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "new data")
+
+    class CalledOff(InstantTraining):
+        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+            jobs.cancel(job.id)
+            return super().train(model, reason=reason, progress=progress)
+
+    training = CalledOff()
+    run_job(job.id, jobs, training)
+    assert jobs.get(job.id).state is State.CANCELLED
+    assert (training.trained, training.champions) == (0, {})
+
+
+def test_a_job_that_nobody_wants_promotes_nothing_even_if_its_training_is_over(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "new data")
+
+    class CalledOffLate(InstantTraining):
+        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+            trained = super().train(model, reason=reason, progress=progress)
+            jobs.cancel(job.id)
+            return trained
+
+    training = CalledOffLate()
+    run_job(job.id, jobs, training)
+    done = jobs.get(job.id)
+    assert (done.state, done.version) == (State.CANCELLED, "1")
+    assert training.champions == {}

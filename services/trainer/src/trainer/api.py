@@ -3,13 +3,10 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse, Response
+from fastapi import FastAPI
+from starlette.responses import JSONResponse
 
-from mlplatform.contracts import contract_of
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
@@ -21,23 +18,27 @@ from trainer.errors import (
     BrokerUnavailable,
     ChampionChanged,
     DatabaseUnavailable,
+    JobFinished,
     JobNotFound,
+    KeyReused,
     NothingToRollBackTo,
     TrainingInProgress,
     VersionRolledBack,
     VersionUnverified,
 )
-from trainer.jobs import Job, JobStore
+from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry, Registry
 from trainer.routes.models import model_routes
+from trainer.routes.retraining import retraining_routes
 from trainer.settings import TrainerSettings
-from trainer.submission import submit
 from trainer.tasks import CeleryQueue, Queue, create_celery
 
 _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     JobNotFound: HTTPStatus.NOT_FOUND,
     TrainingInProgress: HTTPStatus.CONFLICT,
+    JobFinished: HTTPStatus.CONFLICT,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionUnverified: HTTPStatus.CONFLICT,
     VersionRolledBack: HTTPStatus.CONFLICT,
     ChampionChanged: HTTPStatus.CONFLICT,
@@ -47,21 +48,6 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-
-
-class RetrainRequest(BaseModel):
-    """What to train, and why."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field(description="The model's short name.", examples=["housing"])
-    reason: str = Field(default="asked for over the API", description="Kept with the job.", max_length=1_000)
-
-
-class JobList(BaseModel):
-    """The latest jobs, newest first."""
-
-    jobs: list[Job]
 
 
 def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger) -> FastAPI:
@@ -81,21 +67,6 @@ def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger)
         statuses=_STATUSES,
     )
 
-    @app.post("/retrain", status_code=HTTPStatus.ACCEPTED, tags=["retraining"], summary="Ask for a retraining")
-    def retrain(request: RetrainRequest, response: Response) -> Job:
-        """404 for an unknown model, 409 naming the job when the model is being trained already."""
-        job = submit(contract_of(request.model), request.reason, jobs, queue)
-        response.headers["Location"] = f"/retrain/{job.id}"
-        return job
-
-    @app.get("/retrain", tags=["retraining"], summary="The latest jobs")
-    def latest(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> JobList:
-        return JobList(jobs=jobs.newest(limit))
-
-    @app.get("/retrain/{job_id}", tags=["retraining"], summary="One job: its state, stage and outcome")
-    def job(job_id: str) -> Job:
-        return jobs.get(job_id)
-
     @app.get("/health/ready", tags=["operation"], summary="The database answers")
     @app.get("/health", tags=["operation"], summary="The same")
     def ready() -> JSONResponse:
@@ -104,6 +75,7 @@ def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger)
             return JSONResponse({"status": "not ready", "service": "trainer", "reason": trouble}, 503)
         return JSONResponse({"status": "ready", "service": "trainer"})
 
+    app.include_router(retraining_routes(jobs, queue))
     app.include_router(model_routes(registry, ledger))
     return app
 

@@ -6,6 +6,9 @@ PlatformError
 ├── ParityCheckFailed    the ONNX model does not answer as the scikit-learn pipeline
 ├── JobNotFound          no job has that id
 ├── TrainingInProgress   the model has an active job
+├── TrainingCancelled    somebody wants no more of it
+├── JobFinished          what is at its end cannot be cancelled
+├── KeyReused            an idempotency key came with another request than before
 ├── VersionUnverified    a version without a manifest cannot serve
 ├── VersionRolledBack    a version that was taken back is not promoted again by itself
 ├── ChampionChanged      the champion is not the one that was expected
@@ -43,6 +46,18 @@ class TrainingInProgress(PlatformError):
     def __init__(self, message: str, job_id: str) -> None:
         super().__init__(message)
         self.members = {"job_id": job_id}
+
+
+class TrainingCancelled(PlatformError):
+    """Somebody wants no more of it; raised between two stages."""
+
+
+class JobFinished(PlatformError):
+    """What is at its end cannot be cancelled."""
+
+
+class KeyReused(PlatformError):
+    """An idempotency key came with another request than before."""
 
 
 class VersionUnverified(PlatformError):

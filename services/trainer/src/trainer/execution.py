@@ -7,7 +7,7 @@ import structlog
 
 from mlplatform.contracts import Contract
 from mlplatform.errors import PlatformError
-from trainer.errors import DatabaseUnavailable
+from trainer.errors import DatabaseUnavailable, TrainingCancelled
 from trainer.gate.decision import Verdict
 from trainer.jobs import Job, JobStore, State
 from trainer.lease import kept_alive
@@ -55,6 +55,9 @@ def run_job(job_id: str, jobs: JobStore, training: Training) -> None:
                 jobs.promoted(job, version=promoted)
             else:
                 _train(job, jobs, training)
+        except TrainingCancelled:
+            _log.info("training cancelled")
+            jobs.cancelled(job)
         except PlatformError as error:
             _log.warning("training failed", error=str(error))
             jobs.fail(job, f"{type(error).__name__}: {error}")
@@ -69,6 +72,7 @@ def _train(job: Job, jobs: JobStore, training: Training) -> None:
         _log.info("training", stage=stage, percent=percent)
         with suppress(DatabaseUnavailable):  # the work goes on; the next stage will be told
             jobs.progress(job, stage, percent, state=State.EVALUATING if stage == EVALUATE else State.RUNNING)
+            _stop_if_unwanted(job, jobs)
 
     trained = training.train(job.model, reason=job.reason, progress=progress)
     if not jobs.sign_of_life(job):
@@ -81,7 +85,13 @@ def _train(job: Job, jobs: JobStore, training: Training) -> None:
         metrics=trained.metrics,
         decision=trained.decision.as_json(),
     )
+    _stop_if_unwanted(job, jobs)
     _end(job, jobs, training, trained)
+
+
+def _stop_if_unwanted(job: Job, jobs: JobStore) -> None:
+    if jobs.is_unwanted(job):
+        raise TrainingCancelled(f"job {job.id} is not wanted any more")
 
 
 def _end(job: Job, jobs: JobStore, training: Training, trained: TrainedVersion) -> None:

@@ -7,13 +7,13 @@ from enum import StrEnum
 from typing import Any
 
 import uuid_utils
-from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
 from trainer.db.tables import jobs
-from trainer.errors import DatabaseUnavailable, JobNotFound, TrainingInProgress
+from trainer.errors import DatabaseUnavailable, JobFinished, JobNotFound, TrainingInProgress
 
 MAX_ATTEMPTS = 3
 LEASE = timedelta(seconds=30)
@@ -33,6 +33,7 @@ class State(StrEnum):
     HELD = "held"
     REJECTED = "rejected"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
     @property
     def is_active(self) -> bool:
@@ -63,6 +64,7 @@ class Job(BaseModel):
     metrics: dict[str, float] | None = None
     decision: dict[str, Any] | None = None
     error: str | None = None
+    is_unwanted: bool = Field(default=False, description="Cancelled as soon as the stage it is in is over.")
     created_at: AwareDatetime
     seen_at: AwareDatetime
     started_at: AwareDatetime | None = None
@@ -85,11 +87,11 @@ class JobStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, contract: Contract, reason: str) -> Job:
+    def create(self, contract: Contract, reason: str, key: str | None = None) -> Job:
         """A queued job.
 
         Raises:
-            TrainingInProgress: the model has an active job; the message names it.
+            TrainingInProgress: the model has an active job, maybe of the same key; the message names it.
         """
         job = {
             "id": str(uuid_utils.uuid7()),
@@ -99,6 +101,7 @@ class JobStore:
             "stage": WAITING,
             "percent": 0,
             "attempts": 0,
+            "idempotency_key": key,
             "created_at": _now(),
             "seen_at": _now(),
         }
@@ -108,7 +111,7 @@ class JobStore:
         except IntegrityError:
             active = self.active(contract)
             if active is None:  # it ended between the two statements
-                return self.create(contract, reason)
+                return self.create(contract, reason, key)
             raise TrainingInProgress(f"{contract.model} is being trained by job {active.id}", active.id) from None
         return Job.model_validate(job)
 
@@ -128,10 +131,26 @@ class JobStore:
         found = self._select(select(jobs).where(jobs.c.model == contract.model, _IS_ACTIVE))
         return found[0] if found else None
 
-    def newest(self, limit: int, model: str | None = None) -> list[Job]:
-        """The latest jobs, of one model or of all, newest first. Ids are ordered by time."""
+    def of_key(self, key: str) -> Job | None:
+        """The job that a request with this idempotency key made, if one did."""
+        found = self._select(select(jobs).where(jobs.c.idempotency_key == key))
+        return found[0] if found else None
+
+    def newest(
+        self, limit: int, model: str | None = None, state: State | None = None, before: str | None = None
+    ) -> list[Job]:
+        """The latest jobs, newest first: of one model or all, in one state or any, older than one or all.
+
+        Ids are ordered by time.
+        """
         query = select(jobs).order_by(jobs.c.id.desc()).limit(limit)
-        return self._select(query if model is None else query.where(jobs.c.model == model))
+        if model is not None:
+            query = query.where(jobs.c.model == model)
+        if state is not None:
+            query = query.where(jobs.c.state == state)
+        if before is not None:
+            query = query.where(jobs.c.id < before)
+        return self._select(query)
 
     def abandoned(self) -> list[Job]:
         """Active jobs without a sign of life for longer than the lease: their message or their worker was lost."""
@@ -209,6 +228,34 @@ class JobStore:
     def fail(self, job: Job, error: str) -> None:
         """The end: no version came of it."""
         self._finish(job, State.FAILED, error=error)
+
+    def refuse(self, job: Job, error: str) -> None:
+        """The end of a job that was never handed over; its key is free for another try."""
+        self._finish(job, State.FAILED, error=error, idempotency_key=None)
+
+    def cancel(self, job_id: str) -> Job:
+        """Let a job end: at once while it is queued, otherwise after the stage it is in.
+
+        Raises:
+            JobNotFound: no job has that id.
+            JobFinished: it is at its end.
+        """
+        job = self.get(job_id)
+        if job.state is State.QUEUED:
+            self._finish(job, State.CANCELLED)
+        elif job.state.is_active:
+            self._change(job, is_unwanted=True)
+        else:
+            raise JobFinished(f"job {job_id} has ended as {job.state}")
+        return self.get(job_id)
+
+    def is_unwanted(self, job: Job) -> bool:
+        """Whether somebody has asked for its end."""
+        return self.get(job.id).is_unwanted
+
+    def cancelled(self, job: Job) -> None:
+        """The end that somebody asked for."""
+        self._finish(job, State.CANCELLED)
 
     def _finish(self, job: Job, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
         self._change(job, state=state, stage="finished", finished_at=_now(), **values)

@@ -1,22 +1,39 @@
 """How a job enters the platform, whoever asks for it."""
 
 from mlplatform.contracts import Contract
-from trainer.errors import BrokerUnavailable
+from trainer.errors import BrokerUnavailable, KeyReused, TrainingInProgress
 from trainer.jobs import Job, JobStore
 from trainer.tasks import Queue
 
 
-def submit(contract: Contract, reason: str, jobs: JobStore, queue: Queue) -> Job:
-    """Write the row, then publish its id.
+def submit(contract: Contract, reason: str, jobs: JobStore, queue: Queue, key: str | None = None) -> Job:
+    """Write the row, then publish its id; the same key gives the same job again.
 
     Raises:
         TrainingInProgress: the model has an active job.
+        KeyReused: the key belongs to another request.
         BrokerUnavailable: the job ended at once as failed, and can be asked for again.
     """
-    job = jobs.create(contract, reason)
+    known = _known(contract, reason, jobs, key)
+    if known:
+        return known
+    try:
+        job = jobs.create(contract, reason, key)
+    except TrainingInProgress:
+        twin = _known(contract, reason, jobs, key)  # the same request, at the same moment
+        if twin:
+            return twin
+        raise
     try:
         queue.publish(job.id)
     except BrokerUnavailable as error:
-        jobs.fail(job, str(error))
+        jobs.refuse(job, str(error))
         raise
+    return job
+
+
+def _known(contract: Contract, reason: str, jobs: JobStore, key: str | None) -> Job | None:
+    job = jobs.of_key(key) if key else None
+    if job and (job.model, job.reason) != (contract.model, reason):
+        raise KeyReused(f"the key belongs to another request, which made job {job.id}")
     return job

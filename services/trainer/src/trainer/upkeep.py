@@ -18,6 +18,7 @@ FIRST_START = "first start: the registry has no champion"
 _FIRST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(hours=1)
 _REMEMBERED = 20
+_WITHOUT_CHAMPION = {State.FAILED, State.REJECTED, State.CANCELLED}
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Jo
 
 def _is_due(jobs: JobStore, contract: Contract) -> bool:
     latest = jobs.newest(_REMEMBERED, contract.model)
-    failed = [*takewhile(lambda job: job.state in {State.FAILED, State.REJECTED}, latest)]
+    failed = [*takewhile(lambda job: job.state in _WITHOUT_CHAMPION, latest)]
     if not failed or failed[0].finished_at is None:
         return True
     wait = min(_FIRST_WAIT * 2 ** (len(failed) - 1), _LONGEST_WAIT)

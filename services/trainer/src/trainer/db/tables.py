@@ -1,6 +1,6 @@
 """The tables, as the newest migration leaves them."""
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text, false, text
 
 metadata = MetaData()
 
@@ -20,11 +20,14 @@ jobs = Table(
     Column("run_id", String(64)),
     Column("metrics", JSON),
     Column("decision", JSON),
+    Column("idempotency_key", String(255)),
+    Column("is_unwanted", Boolean, nullable=False, server_default=false()),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
+    Index("jobs_one_for_each_key", "idempotency_key", unique=True),
     Index("jobs_one_active_each", "model", unique=True, sqlite_where=text(ACTIVE), postgresql_where=text(ACTIVE)),
 )
 

@@ -1,0 +1,109 @@
+"""Retraining: asking for it, watching it, calling it off."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
+
+from mlplatform.contracts import contract_of
+from trainer.jobs import Job, JobStore, State
+from trainer.submission import submit
+from trainer.tasks import Queue
+
+_LOOK_SECONDS = 0.5
+_SILENCE_SECONDS = 10.0  # less than any proxy waits
+
+_Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="The same key with the same request gives the same job again.",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+    ),
+]
+
+
+class RetrainRequest(BaseModel):
+    """What to train, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(description="The model's short name.", examples=["housing"])
+    reason: str = Field(default="asked for over the API", description="Kept with the job.", max_length=1_000)
+
+
+class JobList(BaseModel):
+    """Jobs, newest first; `next` is where older ones are, if there may be some."""
+
+    jobs: list[Job]
+    next: str | None
+
+
+def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
+    """The routes over a store of jobs and a queue to the worker."""
+    routes = APIRouter(prefix="/retrain", tags=["retraining"])
+
+    @routes.post("", status_code=HTTPStatus.ACCEPTED, summary="Ask for a retraining")
+    def retrain(request: RetrainRequest, response: Response, key: _Key = None) -> Job:
+        """404 for an unknown model, 409 naming the job when the model is being trained already."""
+        job = submit(contract_of(request.model), request.reason, jobs, queue, key)
+        response.headers["Location"] = f"/retrain/{job.id}"
+        return job
+
+    @routes.get("", summary="The latest jobs")
+    def latest(
+        model: str | None = None,
+        state: State | None = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        before: Annotated[str | None, Query(description="Only jobs older than this one.")] = None,
+    ) -> JobList:
+        found = jobs.newest(limit, contract_of(model).model if model else None, state, before)
+        asked = {"model": model, "state": state, "limit": limit, "before": found[-1].id if found else None}
+        following = "&".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+        return JobList(jobs=found, next=f"/retrain?{following}" if len(found) == limit else None)
+
+    @routes.get("/{job_id}", summary="One job: its state, stage and outcome")
+    def job(job_id: str) -> Job:
+        return jobs.get(job_id)
+
+    @routes.delete("/{job_id}", status_code=HTTPStatus.ACCEPTED, summary="Call a retraining off")
+    def cancel(job_id: str) -> Job:
+        """At once while it is queued, otherwise after the stage it is in; 409 when it is at its end."""
+        return jobs.cancel(job_id)
+
+    @routes.get("/{job_id}/events", summary="How it goes, as server-sent events", response_class=StreamingResponse)
+    async def events(job_id: str) -> StreamingResponse:
+        """An event for every change of state, stage or percent, up to the end of the job."""
+        first = await asyncio.to_thread(jobs.get, job_id)
+        # The header keeps nginx from collecting events until a buffer is full.
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(_events(first, jobs), media_type="text/event-stream", headers=headers)
+
+    return routes
+
+
+async def _events(job: Job, jobs: JobStore) -> AsyncIterator[str]:
+    """Source: HTML Living Standard, section Server-sent events."""
+    yield _event(job)
+    silent = 0.0
+    while job.state.is_active:
+        await asyncio.sleep(_LOOK_SECONDS)
+        before, job = job, await asyncio.to_thread(jobs.get, job.id)
+        silent += _LOOK_SECONDS
+        if (job.state, job.stage, job.percent) != (before.state, before.stage, before.percent):
+            silent = 0.0
+            yield _event(job)
+        elif silent >= _SILENCE_SECONDS:
+            silent = 0.0
+            yield ": still there\n\n"
+
+
+def _event(job: Job) -> str:
+    kind = "progress" if job.state.is_active else "end"
+    facts = {"state": job.state, "stage": job.stage, "percent": job.percent, "version": job.version, "error": job.error}
+    return f"event: {kind}\ndata: {json.dumps(facts)}\n\n"
