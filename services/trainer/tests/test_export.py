@@ -8,7 +8,7 @@ from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor,
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from mlplatform.contracts import HOUSING, IRIS
-from mlplatform.runtime.session import OnnxModel
+from mlplatform.runtime.session import FEW, OnnxModel
 from trainer.errors import ExportFailed
 from trainer.evaluation import features_and_target
 from trainer.export import to_onnx
@@ -56,6 +56,20 @@ def test_the_same_model_gives_the_same_bytes(housing: pd.DataFrame) -> None:
     model = RandomForestRegressor(n_estimators=3, max_depth=4, random_state=0)
     model.fit(*features_and_target(HOUSING, housing))
     assert to_onnx(HOUSING, model) == to_onnx(HOUSING, model)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestRegressor(n_estimators=3, max_depth=4, random_state=0),
+        HistGradientBoostingRegressor(max_iter=100, random_state=0),
+    ],
+)
+def test_trees_answer_rows_together_to_the_bit_as_each_alone(estimator: BaseEstimator, housing: pd.DataFrame) -> None:
+    features, target = features_and_target(HOUSING, housing)
+    model = OnnxModel(HOUSING, to_onnx(HOUSING, estimator.fit(features, target)))
+    rows = features.to_numpy(dtype=float).tolist()[:FEW]
+    assert model.run_few(rows)[0] == [model.run_few([row])[0][0] for row in rows]
 
 
 def test_what_onnx_cannot_express_is_refused(housing: pd.DataFrame) -> None:

@@ -4,8 +4,8 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -17,8 +17,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from mlplatform.contracts import HOUSING
+from mlplatform.runtime.session import FEW
 from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
+from mlplatform.serving.predict import Answer, PredictEndpoint, Waiting
 from mlplatform.settings import PredictorSettings
 from mlplatform.testing import InMemoryRegistry
 
@@ -269,3 +271,72 @@ async def test_a_refusal_at_once_is_the_one_that_the_app_gives(app: FastAPI, hea
             answers.append([without_ids(part) for part in await connection.answer()])
     assert answers[0] == answers[1]
     assert json.loads(answers[0][1])["status"] == httpx.codes.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize("clients", [1, 2, 7, FEW, 2 * FEW + 5])
+async def test_each_of_many_clients_gets_the_answer_to_its_own_row(running: Running, clients: int) -> None:
+    async def ask(number: int, connection: Connection) -> None:
+        for repeat in range(5):
+            row = {**HOUSING.example, "Population": 1.0 + number * 10 + repeat}
+            request_id = f"client-{number}-{repeat}"
+            connection.send(post(json.dumps(row).encode(), f"X-Request-ID: {request_id}"))
+            head, body = await connection.answer()
+            assert f"x-request-id: {request_id}".encode() in head
+            assert json.loads(body)["prediction"] == pytest.approx(sum(row.values()))
+
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(running.connect()) for _ in range(clients)]
+        await asyncio.gather(*(ask(number, connection) for number, connection in enumerate(connections)))
+
+
+async def test_a_client_that_sends_no_more_gets_its_answer(connection: Connection) -> None:
+    connection.send(post())
+    connection.writer.write_eof()
+    assert await connection.status() == httpx.codes.OK
+
+
+async def test_a_client_that_is_gone_costs_the_others_nothing(running: Running, connection: Connection) -> None:
+    async with running.connect() as gone:
+        gone.send(post())
+        gone.writer.transport.abort()
+        connection.send(post())
+        assert await connection.status() == httpx.codes.OK
+
+
+async def test_rows_of_one_turn_that_wait_for_different_versions_are_answered_by_theirs(
+    app: FastAPI, publish: Publish
+) -> None:
+    endpoint: PredictEndpoint = app.state.predict
+    old = endpoint.at_once(PATH, [], ROW)
+    publish("2", weight=2.0)
+    await until(lambda: json.loads(answered(endpoint, endpoint.at_once(PATH, [], ROW)))["version"] == "2", pause)
+    new = endpoint.at_once(PATH, [], ROW)
+    assert isinstance(old, Waiting)
+    assert isinstance(new, Waiting)
+    answers = [json.loads(answer.content) for answer in endpoint.together([old, new, old])]
+    assert [answer["version"] for answer in answers] == ["1", "2", "1"]
+    assert answers[1]["prediction"] == pytest.approx(2 * answers[0]["prediction"])
+
+
+async def test_a_model_that_fails_costs_every_row_of_its_run_and_no_other(app: FastAPI) -> None:
+    endpoint: PredictEndpoint = app.state.predict
+    good = endpoint.at_once(PATH, [], ROW)
+    assert isinstance(good, Waiting)
+    bad = good._replace(live=replace(good.live, model=Broken()))  # type: ignore[arg-type] # it fails, as a model can
+    statuses = [answer.status for answer in endpoint.together([good, bad, bad, good])]
+    assert statuses == [200, 500, 500, 200]
+
+
+class Broken:
+    """A model whose every run fails."""
+
+    def run_few(self, _rows: object) -> None:
+        raise RuntimeError("no memory")
+
+
+def answered(endpoint: PredictEndpoint, answer: Answer | Waiting) -> bytes:
+    return answer.content if isinstance(answer, Answer) else endpoint.together([answer])[0].content
+
+
+async def pause() -> None:
+    await asyncio.sleep(0.01)

@@ -207,7 +207,7 @@ def _row_microseconds(contract: Contract, model: OnnxModel, holdout: pd.DataFram
     durations = []
     for row in features.to_numpy(dtype=np.float64).tolist():
         began = perf_counter()
-        model.run_one(row)
+        model.run_few([row])
         durations.append(perf_counter() - began)
     return float(np.median(durations) * 1e6)
 

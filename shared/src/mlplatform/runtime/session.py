@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from struct import Struct
 from threading import Lock
 from typing import Any
@@ -18,7 +19,12 @@ INPUT = "features"
 REGRESSION_OUTPUTS = ["prediction"]
 CLASSIFICATION_OUTPUTS = ["label", "probabilities"]
 
+FEW = 32
+"""As many rows as `run_few` is made for: it keeps a tensor of each number of rows."""
+
 Rows = NDArray[np.float64]
+RunFew = Callable[[Sequence[Sequence[float]]], tuple[list[float], None] | tuple[list[str], list[list[float]]]]
+_BoundRows = tuple[Callable[..., None], Callable[[], None], Callable[[], list[float]]]
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
@@ -49,8 +55,8 @@ class OnnxModel:
             raise UnloadableModel(f"ONNX Runtime refuses the file: {error}") from error
         _check_signature(contract, self._session, self._outputs)
 
-        self.run_one = _bound_row(contract, self._session)
-        """One row to its prediction and, for a classification, its probabilities."""
+        self.run_few = _few(contract, self._session)
+        """Up to `FEW` rows to a prediction each and, for a classification, their probabilities."""
 
     def run(self, rows: Rows) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Rows (n, features) to predictions (n,) and, for a classification, probabilities (n, labels)."""
@@ -63,41 +69,46 @@ class OnnxModel:
         return Answer(predictions.tolist(), [] if probabilities is None else probabilities.tolist())
 
 
-def _bound_row(
-    contract: Contract, session: ort.InferenceSession
-) -> Callable[[Sequence[float]], tuple[float | str, list[float] | None]]:
-    """The call for one row: its tensor stays bound to the session, which saves a third of the time of `run`."""
-    row = np.zeros((1, len(contract.feature_names)))
-    fill, buffer = Struct(f"{row.size}d").pack_into, row.data.cast("B")
-    lock = Lock()  # the tensor is one for all threads
+def _few(contract: Contract, session: ort.InferenceSession) -> RunFew:
+    """The call for a few rows: their tensor stays bound to the session, which saves a third of the time of `run`."""
+    width, lock = len(contract.feature_names), Lock()  # the tensors are the same for all threads
     if contract.is_classification:
 
-        def label_of(values: Sequence[float]) -> tuple[str, list[float]]:
-            with lock:
-                fill(buffer, 0, *values)
-                labels, probabilities = session.run(CLASSIFICATION_OUTPUTS, {INPUT: row})
-            return labels.item(0), probabilities[0].tolist()
+        def labels_of(rows: Sequence[Sequence[float]]) -> tuple[list[str], list[list[float]]]:
+            labels, probabilities = session.run(CLASSIFICATION_OUTPUTS, {INPUT: np.array(rows, dtype=np.float64)})
+            return labels.tolist(), probabilities.tolist()
 
-        return label_of
+        return labels_of
+    bound: dict[int, _BoundRows] = {}
+
+    def numbers_of(rows: Sequence[Sequence[float]]) -> tuple[list[float], None]:
+        count = len(rows)
+        with lock:
+            if count not in bound:
+                bound[count] = _bound_rows(session, count, width)
+            fill, run, answers = bound[count]
+            fill(*chain.from_iterable(rows))
+            run()
+            return answers(), None
+
+    return numbers_of
+
+
+def _bound_rows(session: ort.InferenceSession, count: int, width: int) -> _BoundRows:
+    """Fill in the rows, run the session, read the answers."""
     [output] = REGRESSION_OUTPUTS
     dtype = _DTYPES[next(node.type for node in session.get_outputs() if node.name == output)]
-    prediction = np.zeros((1, 1), dtype)
+    rows, predictions = np.zeros((count, width)), np.zeros((count, 1), dtype)
     run_options = ort.RunOptions()
     run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")  # there is no device to wait for
     binding = session.io_binding()
+    binding.bind_ortvalue_input(INPUT, ort.OrtValue.ortvalue_from_numpy(rows))
+    binding.bind_ortvalue_output(output, ort.OrtValue.ortvalue_from_numpy(predictions))
     # Not the method around it: for graphs on a GPU that asks for an option which is not there, with a C++ exception
     # each time, thrice what the trees take.
     run = partial(session._sess.run_with_iobinding, binding._iobinding, run_options)  # noqa: SLF001
-    binding.bind_ortvalue_input(INPUT, ort.OrtValue.ortvalue_from_numpy(row))
-    binding.bind_ortvalue_output(output, ort.OrtValue.ortvalue_from_numpy(prediction))
-
-    def number_of(values: Sequence[float]) -> tuple[float, None]:
-        with lock:
-            fill(buffer, 0, *values)
-            run()
-            return prediction.item(), None
-
-    return number_of
+    fill = partial(Struct(f"{rows.size}d").pack_into, rows.data.cast("B"), 0)
+    return fill, run, predictions.reshape(-1).tolist
 
 
 def _options() -> ort.SessionOptions:

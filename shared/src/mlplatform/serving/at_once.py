@@ -1,4 +1,4 @@
-"""Short requests answered within the read that brought them, in one write.
+"""Short requests answered within the turn of the event loop that brought them, in one write.
 
 For an answer that has nothing to wait for, the task, the events and the two writes of an ASGI call cost as much as the
 prediction. What is unusual in any way goes the usual way: through uvicorn's own protocol to an ASGI callable.
@@ -9,23 +9,27 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from mlplatform.serving.predict import SHORT_BYTES, Answer, Headers, PredictEndpoint
+from mlplatform.serving.turn import Turn
 from mlplatform.web.request_id import HEADER
 
 
 def answering_at_once(path: str, endpoint: PredictEndpoint) -> type[HttpToolsProtocol]:
     """A protocol for uvicorn that takes the requests of a path to its endpoint, and all others to the app."""
-    return type("PredictorProtocol", (_AtOnceProtocol,), {"path": path, "target": path.encode(), "endpoint": endpoint})
+    members = {"path": path, "target": path.encode(), "endpoint": endpoint, "turn": Turn(endpoint.together)}
+    return type("PredictorProtocol", (_AtOnceProtocol,), members)
 
 
 class _AtOnceProtocol(HttpToolsProtocol):
     path: ClassVar[str]
     target: ClassVar[bytes]
     endpoint: ClassVar[PredictEndpoint]
+    turn: ClassVar[Turn]
 
     _body: bytes | None = None  # of a request that is answered here, as far as it has come
     _refusal: Answer | None = None  # of that request: its body is read, but not kept
+    _is_waiting = False  # for the end of the turn
+    _is_last = False
     _last_read = 0.0
-    _closes = False
     _default_headers: Headers | None = None
     _default_lines = b""
 
@@ -34,6 +38,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
+        self._end_turn()  # answers leave in the order of the requests
         if self._is_plain_post() and not self._awaits_asgi():
             self._body = b""
             self._refusal = self.endpoint.refusal_at_once(self.path, self.headers)
@@ -57,14 +62,33 @@ class _AtOnceProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         body, self._body = self._body, None
-        closes = self._closes or not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
+        if not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0":
+            self._is_last = True
         answer = self._refusal or self.endpoint.at_once(self.path, self.headers, body)
-        self.transport.write(self._as_bytes(answer, closes=closes))
+        if isinstance(answer, Answer):
+            self._send(answer)
+        else:
+            self._is_waiting = True
+            self.turn.add(answer, self._send, self.loop)
+
+    def _send(self, answer: Answer) -> None:
+        self._is_waiting = False
+        if self.transport.is_closing():
+            return
+        self.transport.write(self._as_bytes(answer, closes=self._is_last))
         self.server_state.total_requests += 1
-        if closes:
+        if self._is_last:
             self.transport.close()
         elif self.timeout_keep_alive_task is None:
             self._watch_idleness(self.timeout_keep_alive)
+
+    def _end_turn(self) -> None:
+        if self._is_waiting:
+            self.turn.end()
+
+    def eof_received(self) -> None:
+        self._end_turn()  # the client only sends no more
+        super().eof_received()
 
     def _as_bytes(self, answer: Answer, *, closes: bool) -> bytes:
         status, media_type, request_id, content, more = answer
@@ -84,10 +108,11 @@ class _AtOnceProtocol(HttpToolsProtocol):
         )
 
     def shutdown(self) -> None:
+        self._end_turn()
         if self._body is None:
             super().shutdown()
         else:
-            self._closes = True
+            self._is_last = True
 
     def _is_plain_post(self) -> bool:
         return (

@@ -1,8 +1,9 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
+from itertools import groupby
 from time import perf_counter
 from typing import NamedTuple
 
@@ -12,13 +13,14 @@ import uuid_utils
 from starlette.types import Receive, Scope, Send
 
 from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
-from mlplatform.runtime import Slot
+from mlplatform.runtime import LiveModel, Slot
 from mlplatform.serving.admission import Admission, overloaded
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
+from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
-from mlplatform.serving.prediction import Prediction, predict
+from mlplatform.serving.prediction import Prediction, predict, predict_few
 from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
@@ -70,6 +72,15 @@ class _Request:
         self.id = accepted(self.headers.get(HEADER)) or self.prediction_id.encode()
 
 
+class Waiting(NamedTuple):
+    """A request with one row, read and found good, and the model that was live then."""
+
+    request: _Request
+    answered: Format
+    live: LiveModel
+    row: OneRow
+
+
 class PredictEndpoint:
     """POST rows, get predictions; waits for nothing but the body and the session."""
 
@@ -116,14 +127,41 @@ class PredictEndpoint:
         self._tally.answered("shed", perf_counter() - request.started)
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _PROBLEM, request.id, content, _RETRY)
 
-    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer:
-        """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`."""
+    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer | Waiting:
+        """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`; or a place for its row
+        among those that `together` answers.
+        """
         request = _Request(path, headers)
         try:
             asked, answered = self._agree(request)
-            return self._prediction(request, answered, *self._predict(request, body, asked, answered))
+            live, instances = self._slot.get(), asked.parse(body)
+            if isinstance(instances, OneRow):
+                return Waiting(request, answered, live, instances)
+            prediction = predict(live, instances, request.prediction_id)
+            return self._prediction(request, answered, prediction, answered.render(prediction))
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             return self._refusal(request, error)
+
+    def together(self, waiting: Sequence[Waiting]) -> list[Answer]:
+        """The answers to up to `FEW` rows, in their order, by one run of each model that they wait for."""
+        answers: list[Answer] = []
+        for _, group in groupby(waiting, lambda each: id(each.live)):
+            same = [*group]
+            try:
+                predictions = predict_few(
+                    same[0].live, [each.row for each in same], [each.request.prediction_id for each in same]
+                )
+            except Exception as error:  # noqa: BLE001 # as above, of each of them
+                answers += [self._refusal(each.request, error) for each in same]
+            else:
+                answers += map(self._rendered, same, predictions)
+        return answers
+
+    def _rendered(self, waiting: Waiting, prediction: Prediction) -> Answer:
+        try:
+            return self._prediction(waiting.request, waiting.answered, prediction, waiting.answered.render(prediction))
+        except Exception as error:  # noqa: BLE001 # as above
+            return self._refusal(waiting.request, error)
 
     async def _answer(self, request: _Request, receive: Receive) -> Answer:
         self._admission.check()

@@ -1,5 +1,6 @@
 """From rows to what is said of them. Knows models, nothing of HTTP or formats."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,8 @@ class Prediction:
 def predict(live: LiveModel, instances: Instances, prediction_id: str) -> Prediction:
     """Run the session on the rows of a request."""
     if isinstance(instances, OneRow):
-        return _predict_one(live, instances.values, prediction_id)
+        [prediction] = predict_few(live, [instances], [prediction_id])
+        return prediction
     values, probabilities = live.model.run(instances.matrix)
     warnings = [
         {**_warning(live, position), "rows": len(rows), "first_row": rows[0]}
@@ -45,12 +47,21 @@ def predict(live: LiveModel, instances: Instances, prediction_id: str) -> Predic
     return Prediction(prediction_id, live.version, CHAMPION, False, values, probabilities, warnings)
 
 
-def _predict_one(live: LiveModel, row: tuple[float, ...], prediction_id: str) -> Prediction:
-    value, probabilities = live.model.run_one(row)
-    warnings = [_warning(live, position) for position in live.training_range.unseen(row)]
-    return Prediction(
-        prediction_id, live.version, CHAMPION, True, [value], [probabilities] if probabilities else None, warnings
-    )
+def predict_few(live: LiveModel, rows: Sequence[OneRow], prediction_ids: Sequence[str]) -> list[Prediction]:
+    """Run the session once on the rows of up to `FEW` requests; a prediction for each, in their order."""
+    values, probabilities = live.model.run_few([row.values for row in rows])
+    return [
+        Prediction(
+            prediction_id,
+            live.version,
+            CHAMPION,
+            True,
+            [values[index]],
+            [probabilities[index]] if probabilities else None,
+            [_warning(live, position) for position in live.training_range.unseen(row.values)],
+        )
+        for index, (row, prediction_id) in enumerate(zip(rows, prediction_ids, strict=True))
+    ]
 
 
 def _warning(live: LiveModel, position: int) -> dict[str, Any]:
