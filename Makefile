@@ -14,7 +14,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 NOT_SERVED = contourpy cycler fonttools joblib kiwisolver matplotlib narwhals pillow pyarrow pyparsing scikit-learn scipy \
 	skops threadpoolctl
 
-.PHONY: help install run test test-unit bench bench-peers lint fmt lock compile-locks clean
+.PHONY: help install run test test-unit test-drills bench bench-peers lint fmt lock compile-locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-peers: install ## the same beside MLServer, BentoML and mlflow models serv
 
 test-containers: install ## the platform as real containers: hardening, scaling and killing under load, restarts
 	@$(BIN)/python -m pytest -m containers tests/containers
+
+test-drills: install ## kill and stop what trains, again and again (REPEATS=20): every job comes to one end
+	@$(BIN)/python -m pytest -m drills tests/drills
 
 lint: install ## formatting, lint rules, types, import rules
 	@$(BIN)/ruff format --check --quiet || { echo "run: make fmt"; exit 1; }

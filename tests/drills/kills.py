@@ -1,0 +1,170 @@
+"""Repeated kills at random moments, what they lead to, and the table of how long recovery took."""
+
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.helpers.waiting import wait_until
+
+REPEATS = int(os.environ.get("REPEATS", "20"))
+SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+TO_THE_END_SECONDS = 60.0
+"""From the moment at which everything is up again."""
+
+_PATIENCE_SECONDS = 120.0
+_ACTIVE = ("queued", "running", "evaluating")
+
+
+@dataclass
+class Drill:
+    """One kind of kill: how often it was done, and how many seconds it took from recovery to the job's end."""
+
+    kind: str
+    seconds: list[float] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+
+    def row(self) -> str:
+        ends = ", ".join(f"{self.ends.count(end)} {end}" for end in sorted(set(self.ends)))
+        middle, worst = (statistics.median(self.seconds), max(self.seconds)) if self.seconds else (0, 0)
+        return f"{self.kind:34} {len(self.seconds):>4} {middle:>9.1f} {worst:>8.1f}   {ends}"
+
+
+DRILLS: list[Drill] = []
+"""Those of this run, for the table at its end."""
+
+
+def drill(kind: str) -> Drill:
+    """A new row of the table."""
+    DRILLS.append(Drill(kind))
+    return DRILLS[-1]
+
+
+def table() -> Iterator[str]:
+    """What the drills of this run have shown."""
+    yield f"{'drill':34} {'done':>4} {'median s':>9} {'worst s':>8}   ends"
+    for each in DRILLS:
+        yield each.row()
+
+
+class Jobs:
+    """The jobs of the cheapest model, through the gateway."""
+
+    def __init__(self, client: httpx.Client, model: str = "iris") -> None:
+        self._client = client
+        self._model = model
+
+    def ask(self, reason: str, **more: object) -> str:
+        """The id of a new job."""
+
+        def accepted() -> httpx.Response | None:
+            answer = self._try("POST", "/retrain", json={"model": self._model, "reason": reason, **more})
+            return answer if answer and answer.status_code == httpx.codes.ACCEPTED else None
+
+        return str(self._until(accepted, "a job accepted").json()["id"])
+
+    def get(self, job: str) -> dict[str, Any]:
+        """A job, as soon as somebody tells."""
+        return dict(self._until(lambda: self._ok("GET", f"/retrain/{job}"), "the job told").json())
+
+    def cancel(self, job: str) -> None:
+        """Call a job off, if it is not at its end."""
+        self._try("DELETE", f"/retrain/{job}")
+
+    def is_active(self, job: str) -> bool:
+        return self.get(job)["state"] in _ACTIVE
+
+    def wait_for_the_end(self, job: str, within_seconds: float) -> dict[str, Any]:
+        """A job at its end."""
+        try:
+            wait_until(lambda: not self.is_active(job), within_seconds=within_seconds, what="the end of the job")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {self.get(job)}") from None
+        return self.get(job)
+
+    def promotions(self, job: str) -> list[dict[str, Any]]:
+        """The entries of the history that a job has made."""
+        history = self._until(lambda: self._ok("GET", f"/models/{self._model}/history?limit=1000"), "the history")
+        assert history.json()["is_whole"]
+        return [entry for entry in history.json()["entries"] if entry["actor"] == f"job:{job}"]
+
+    def active(self) -> list[dict[str, Any]]:
+        """All jobs of the model that are not at their end."""
+        return [
+            job
+            for state in _ACTIVE
+            for job in self._until(
+                lambda state=state: self._ok("GET", f"/retrain?model={self._model}&state={state}"), "the list of jobs"
+            ).json()["jobs"]
+        ]
+
+    def _ok(self, method: str, path: str) -> httpx.Response | None:
+        answer = self._try(method, path)
+        return answer if answer is not None and answer.status_code == httpx.codes.OK else None
+
+    def _try(self, method: str, path: str, **more: Any) -> httpx.Response | None:  # noqa: ANN401 # httpx's own
+        try:
+            return self._client.request(method, path, **more)
+        except httpx.TransportError:
+            return None
+
+    @staticmethod
+    def _until(answer: Callable[[], httpx.Response | None], what: str) -> httpx.Response:
+        found: list[httpx.Response] = []
+
+        def is_there() -> bool:
+            response = answer()
+            if response is not None:
+                found.append(response)
+            return bool(found)
+
+        wait_until(is_there, within_seconds=_PATIENCE_SECONDS, what=what)
+        return found[0]
+
+
+def usual_duration(jobs: Jobs) -> float:
+    """How long a job takes that nobody disturbs, in seconds."""
+    began = time.monotonic()
+    job = jobs.ask("undisturbed")
+    jobs.wait_for_the_end(job, _PATIENCE_SECONDS)
+    return time.monotonic() - began
+
+
+def repeat_kills(drill: Drill, jobs: Jobs, kill: Callable[[], None], recover: Callable[[], None]) -> list[str]:
+    """Kill at random moments of running jobs; the ids of the jobs. Every one has come to one end in time.
+
+    Args:
+        drill: what to note the figures in.
+        jobs: who to ask.
+        kill: ends its victim.
+        recover: returns when what was killed is up again.
+    """
+    moments = random.Random(f"{SEED} {drill.kind}")  # noqa: S311 # no secret
+    duration, hit = usual_duration(jobs), list[str]()
+    while len(hit) < REPEATS:
+        job = jobs.ask(f"{drill.kind}, {len(hit) + 1} of {REPEATS}, seed {SEED}")
+        time.sleep(moments.uniform(0, duration))  # the moment is the drill's parameter, not something to wait for
+        was_active = jobs.is_active(job)
+        kill()
+        recover()
+        recovered = time.monotonic()
+        end = jobs.wait_for_the_end(job, TO_THE_END_SECONDS)
+        assert_one_end(jobs, job, end)
+        if was_active:  # a kill after the end has to do no harm, but shows little
+            drill.seconds.append(time.monotonic() - recovered)
+            drill.ends.append(end["state"])
+            hit.append(job)
+    return hit
+
+
+def assert_one_end(jobs: Jobs, job: str, end: dict[str, Any]) -> None:
+    """The job is at its end, nothing else is under way, and it promoted what it says, once."""
+    promotions = jobs.promotions(job)
+    expected = [end["version"]] if end["state"] == "promoted" else []
+    assert [entry["after"] for entry in promotions] == expected, (end, promotions)
+    assert jobs.active() == []

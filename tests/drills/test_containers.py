@@ -1,0 +1,77 @@
+"""The same in containers: the database killed, and a worker stopped as an operator stops it."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from docker.models.containers import Container
+
+from tests.containers.conftest import client, engine, stack
+from tests.drills.kills import REPEATS, Jobs, drill, repeat_kills
+from tests.helpers.compose import Stack
+from tests.helpers.waiting import wait_until
+
+__all__ = ["client", "engine", "stack"]
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(600 + 120 * REPEATS)]
+
+_STARTED_ELSEWHERE_SECONDS = 15.0
+_AT_WORK_SECONDS = 60.0
+_HEALTHY_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def patient(stack: Stack) -> Iterator[httpx.Client]:
+    """A client of the gateway for the whole module."""
+    with httpx.Client(base_url=stack.gateway_url, timeout=30, trust_env=False) as patient:
+        yield patient
+
+
+def test_a_killed_database_costs_no_job_its_end(stack: Stack, patient: httpx.Client) -> None:
+    def kill() -> None:
+        stack.the("postgres").kill()
+
+    def recover() -> None:
+        [postgres] = stack.containers("postgres", ended=True)
+        postgres.start()
+        stack.wait_until_healthy(within_seconds=_HEALTHY_SECONDS)
+
+    repeat_kills(drill("SIGKILL Postgres"), Jobs(patient), kill, recover)
+
+
+def test_a_job_whose_worker_is_stopped_starts_again_on_another(stack: Stack, patient: httpx.Client) -> None:
+    jobs, figures = Jobs(patient, "housing"), drill("docker stop of the worker at work")
+    stack.scale("trainer-worker", 2)
+    wait_until(lambda: len(stack.containers("trainer-worker")) == 2, what="two workers")
+    stack.wait_until_healthy(within_seconds=_HEALTHY_SECONDS)
+    for number in range(REPEATS):
+        job = jobs.ask(f"worker stopped, {number + 1} of {REPEATS}")
+        wait_until(lambda job=job: jobs.get(job)["percent"] > 5, within_seconds=_AT_WORK_SECONDS, what="the training")
+        stopped = worker_of(stack, jobs, job)
+        began = time.monotonic()
+        stopped.stop(timeout=30)
+        wait_until(
+            lambda job=job: is_second_attempt(jobs, job),
+            within_seconds=_STARTED_ELSEWHERE_SECONDS - (time.monotonic() - began),
+            what="the job on another worker",
+        )
+        figures.seconds.append(time.monotonic() - began)
+        figures.ends.append("started elsewhere")
+        assert worker_of(stack, jobs, job).id != stopped.id
+        jobs.cancel(job)
+        stopped.start()
+        jobs.wait_for_the_end(job, 120)
+        stack.wait_until_healthy(within_seconds=_HEALTHY_SECONDS)
+
+
+def is_second_attempt(jobs: Jobs, job: str) -> bool:
+    now = jobs.get(job)
+    return bool(now["attempts"] == 2 and now["state"] == "running")
+
+
+def worker_of(stack: Stack, jobs: Jobs, job: str) -> Container:
+    """The container in which the latest attempt is at work."""
+    host = str(jobs.get(job)["attempt_history"][-1]["worker"]).rpartition("@")[2]
+    [container] = [each for each in stack.containers("trainer-worker") if str(each.id).startswith(host)]
+    return container

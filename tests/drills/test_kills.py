@@ -1,0 +1,106 @@
+"""Whatever is killed at whatever moment of a training, the job comes to one end."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx
+import psutil
+import pytest
+
+from mlplatform.contracts import IRIS
+from tests.drills.kills import REPEATS, TO_THE_END_SECONDS, Jobs, drill, repeat_kills
+from tests.e2e.conftest import Platform
+from tests.helpers.waiting import wait_until
+
+_RESTART_SECONDS = 90
+_DATABASE = "MLPLATFORM_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A process of the stack, by a word of its command line, and where it shows that it is up."""
+
+    word: str
+    is_up: Callable[[Platform], bool]
+
+
+def answers(process: str, path: str) -> Callable[[Platform], bool]:
+    def is_up(platform: Platform) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{platform.settings.url(process)}{path}", timeout=5).is_success
+        return False
+
+    return is_up
+
+
+VICTIMS: Mapping[str, Victim] = {
+    "worker": Victim("trainer.worker", lambda platform: bool(workers(platform))),
+    "trainer API": Victim("trainer.api", answers("trainer", "/health/ready")),
+    "Redis": Victim("redis", lambda platform: bool(found(platform, "redis"))),
+    "MLflow": Victim("mlflow", answers("mlflow", "/health")),
+}
+
+
+def found(platform: Platform, word: str) -> list[psutil.Process]:
+    """The stack's processes with a word in their command line, the runner itself left out; parents first."""
+    matching = []
+    for process in platform.processes():
+        with suppress(psutil.NoSuchProcess):
+            if any(word in argument for argument in process.cmdline()):
+                matching.append(process)
+    return matching
+
+
+def workers(platform: Platform) -> list[psutil.Process]:
+    return found(platform, "trainer.worker")
+
+
+@pytest.fixture(scope="module")
+def jobs(platform: Platform) -> Jobs:
+    return Jobs(platform.client)
+
+
+@pytest.mark.timeout(120 + 120 * REPEATS)
+@pytest.mark.parametrize("name", VICTIMS)
+def test_a_killed_process_costs_no_job_its_end(platform: Platform, jobs: Jobs, name: str) -> None:
+    victim = VICTIMS[name]
+    killed: list[psutil.Process] = []
+
+    def kill() -> None:
+        [parent, *_] = found(platform, victim.word)
+        parent.kill()
+        killed[:] = [parent]
+
+    def recover() -> None:
+        def is_up_again() -> bool:
+            return killed[0] not in found(platform, victim.word) and victim.is_up(platform)
+
+        wait_until(is_up_again, within_seconds=_RESTART_SECONDS, what=f"{name} up again")
+
+    repeat_kills(drill(f"SIGKILL {name}"), jobs, kill, recover)
+    wait_until(lambda: not orphans(platform), within_seconds=TO_THE_END_SECONDS, what="no process without its parent")
+    wait_until(lambda: not open_runs(platform), within_seconds=TO_THE_END_SECONDS, what="no run left open in MLflow")
+
+
+def orphans(platform: Platform) -> list[psutil.Process]:
+    """Processes on the stack's database that do not descend from its runner."""
+    own = {process.pid for process in platform.processes()}
+    database = f"sqlite:///{platform.settings.state_dir}"
+    strangers = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid not in own and process.environ().get(_DATABASE, "").startswith(database):
+                strangers.append(process)
+    return strangers
+
+
+def open_runs(platform: Platform) -> list[str]:
+    """The runs of the model's experiment that MLflow takes for running."""
+    api = f"{platform.settings.url('mlflow')}/api/2.0/mlflow"
+    experiment = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": IRIS.model}).json()
+    search = {
+        "experiment_ids": [experiment["experiment"]["experiment_id"]],
+        "filter": "attributes.status = 'RUNNING'",
+    }
+    return [run["info"]["run_id"] for run in httpx.post(f"{api}/runs/search", json=search).json().get("runs", [])]
