@@ -144,3 +144,21 @@ def test_a_server_that_is_down_is_told_as_such(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RegistryUnavailable):
         MlflowTracker(f"http://127.0.0.1:{free_port()}").champion(IRIS)
+
+
+def test_runs_whose_training_is_gone_are_ended_and_finished_ones_left_alone(
+    trained: TrainedVersion, mlflow_url: str, api: httpx.Client
+) -> None:
+    tracker = MlflowTracker(mlflow_url)
+    lost = [tracker.start_run("iris", name, tags={}) for name in ("lost", "lost, too")]
+    assert sorted(tracker.abandon_runs("iris")) == sorted(lost)
+    assert tracker.abandon_runs("iris") == []
+    statuses = [
+        api.get("/mlflow/runs/get", params={"run_id": run}).json()["run"]["info"]["status"]
+        for run in (*lost, trained.run_id)
+    ]
+    assert statuses == ["KILLED", "KILLED", "FINISHED"]
+
+
+def test_an_experiment_that_is_not_there_has_no_runs_to_end(mlflow_url: str) -> None:
+    assert MlflowTracker(mlflow_url).abandon_runs("wine") == []

@@ -22,6 +22,7 @@ class Serving:
     champions: dict[str, str] = field(default_factory=dict)
     is_up: bool = True
     settled: int = 0
+    open_runs: dict[str, list[str]] = field(default_factory=dict)
 
     def champion(self, contract: Contract) -> str | None:
         if not self.is_up:
@@ -32,6 +33,9 @@ class Serving:
         if not self.is_up:
             raise RegistryUnavailable("MLflow is down")
         self.settled += 1
+
+    def abandon_runs(self, contract: Contract) -> list[str]:
+        return self.open_runs.pop(contract.model, [])
 
 
 @pytest.fixture
@@ -103,3 +107,14 @@ def test_every_round_settles_the_aliases(jobs: JobStore) -> None:
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
     keep_up(jobs, serving, InMemoryQueue())
     assert serving.settled == 1
+
+
+def test_runs_are_ended_once_nobody_trains_the_model(jobs: JobStore) -> None:
+    serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
+    serving.open_runs = {"housing": ["a", "b"], "iris": ["c"]}
+    job = jobs.create(IRIS, "new data")
+    keep_up(jobs, serving, InMemoryQueue())
+    assert serving.open_runs == {"iris": ["c"]}
+    jobs.fail(job, "its worker was killed too often")
+    keep_up(jobs, serving, InMemoryQueue())
+    assert serving.open_runs == {}

@@ -57,6 +57,9 @@ class RegisteredTraining:
     def settle_all(self) -> None:
         self._ledger.settle_all()
 
+    def abandon_runs(self, contract: Contract) -> list[str]:
+        return self._tracker.abandon_runs(contract.model)
+
     def champion(self, contract: Contract) -> str | None:
         return self._tracker.champion(contract)
 

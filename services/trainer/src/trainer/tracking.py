@@ -96,6 +96,20 @@ class MlflowTracker:
             )
         return str(version.version)
 
+    def abandon_runs(self, experiment: str) -> list[str]:
+        """End the runs of an experiment whose training is gone; returns their ids.
+
+        Raises:
+            RegistryUnavailable: the server does not answer.
+        """
+        with answering():
+            found = self.client.get_experiment_by_name(experiment)
+            open_runs = self.client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else []
+            ids = [str(run.info.run_id) for run in open_runs]
+            for run_id in ids:
+                self.client.set_terminated(run_id, status="KILLED")
+        return ids
+
     def champion(self, contract: Contract) -> str | None:
         """The version that serves, if any.
 

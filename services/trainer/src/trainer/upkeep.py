@@ -24,10 +24,18 @@ _log = structlog.get_logger(__name__)
 
 
 class Champions(Protocol):
-    """Who serves."""
+    """Who serves, and what trainings have left behind."""
 
     def champion(self, contract: Contract) -> str | None:
         """The version that serves, if any.
+
+        Raises:
+            RegistryUnavailable: the registry does not answer.
+        """
+        ...
+
+    def abandon_runs(self, contract: Contract) -> list[str]:
+        """End the runs of trainings that are gone; returns their ids.
 
         Raises:
             RegistryUnavailable: the registry does not answer.
@@ -48,6 +56,7 @@ def keep_up(jobs: JobStore, champions: Champions, queue: Queue) -> None:
     try:
         revive(jobs, queue)
         champions.settle_all()
+        end_abandoned_runs(jobs, champions)
         train_missing(jobs, champions, queue)
     except (RegistryUnavailable, DatabaseUnavailable, BrokerUnavailable) as error:
         _log.warning("upkeep is put off", reason=str(error))
@@ -62,6 +71,15 @@ def revive(jobs: JobStore, queue: Queue) -> list[Job]:
             queue.publish(job.id)
             revived.append(job)
     return revived
+
+
+def end_abandoned_runs(jobs: JobStore, champions: Champions) -> None:
+    """A worker that was killed ends no run: those of a model that nobody trains are over."""
+    for contract in CONTRACTS.values():
+        if jobs.active(contract) is None:
+            ended = champions.abandon_runs(contract)
+            if ended:
+                _log.warning("runs of trainings that are gone are ended", model=contract.model, runs=ended)
 
 
 def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Job]:
