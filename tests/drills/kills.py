@@ -18,6 +18,7 @@ TO_THE_END_SECONDS = 60.0
 """From the moment at which everything is up again."""
 
 _PATIENCE_SECONDS = 120.0
+_LOOK_SECONDS = 0.2  # what is drilled should not be busy with being asked
 _ACTIVE = ("queued", "running", "evaluating")
 
 
@@ -82,7 +83,12 @@ class Jobs:
     def wait_for_the_end(self, job: str, within_seconds: float) -> dict[str, Any]:
         """A job at its end."""
         try:
-            wait_until(lambda: not self.is_active(job), within_seconds=within_seconds, what="the end of the job")
+            wait_until(
+                lambda: not self.is_active(job),
+                within_seconds=within_seconds,
+                what="the end of the job",
+                every=_LOOK_SECONDS,
+            )
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {self.get(job)}") from None
         return self.get(job)
@@ -123,7 +129,7 @@ class Jobs:
                 found.append(response)
             return bool(found)
 
-        wait_until(is_there, within_seconds=_PATIENCE_SECONDS, what=what)
+        wait_until(is_there, within_seconds=_PATIENCE_SECONDS, what=what, every=_LOOK_SECONDS)
         return found[0]
 
 

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], bool], *, within_seconds: float = 20, what: str = "the condition") -> None:
-    """Returns as soon as the condition holds.
+def wait_until(
+    condition: Callable[[], bool], *, within_seconds: float = 20, what: str = "the condition", every: float = 0.02
+) -> None:
+    """Returns as soon as the condition holds, which is looked at every so many seconds.
 
     Raises:
         TimeoutError: it did not in time.
@@ -14,4 +16,4 @@ def wait_until(condition: Callable[[], bool], *, within_seconds: float = 20, wha
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {within_seconds} s")
-        time.sleep(0.02)
+        time.sleep(every)
