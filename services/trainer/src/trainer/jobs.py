@@ -16,7 +16,7 @@ from trainer.db.tables import jobs
 from trainer.errors import DatabaseUnavailable, JobFinished, JobNotFound, TrainingInProgress
 
 MAX_ATTEMPTS = 3
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=15)
 WAITING = "waiting for the worker"
 
 
