@@ -14,7 +14,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 NOT_SERVED = contourpy cycler fonttools joblib kiwisolver matplotlib narwhals pillow pyarrow pyparsing scikit-learn scipy \
 	skops threadpoolctl
 
-.PHONY: help install run test test-unit test-drills bench bench-peers lint fmt lock compile-locks clean
+.PHONY: help install run test test-unit test-drills bench bench-peers bench-job lint fmt lock compile-locks clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench: install ## measure the predict path beside bare ASGI and an ordinary Fast
 
 bench-peers: install ## the same beside MLServer, BentoML and mlflow models serve, in environments of their own
 	@$(BIN)/python -m tests.load.bench_peers $(BENCH_OPTIONS)
+
+bench-job: install ## measure a whole retraining beside the bare fits that it contains
+	@$(BIN)/python -m tests.load.bench_job
 
 test-containers: install ## the platform as real containers: hardening, scaling and killing under load, restarts
 	@$(BIN)/python -m pytest -m containers tests/containers
