@@ -14,6 +14,7 @@ from mlplatform.serving.instances import OneRow
 from mlplatform.serving.prediction import Prediction
 
 FORMAT = JsonFormat(HOUSING, MAX_ROWS)
+LONG = JsonFormat(HOUSING, 1_000)
 ROW = dict(HOUSING.example)
 
 
@@ -100,6 +101,29 @@ def test_what_is_no_json_is_refused_with_its_place(body: bytes) -> None:
 def test_a_row_too_many_is_refused() -> None:
     with pytest.raises(BodyTooLarge, match=str(MAX_ROWS)):
         FORMAT.parse(many([ROW] * (MAX_ROWS + 1)))
+
+
+@pytest.mark.parametrize("rows", [3, 200])
+@pytest.mark.parametrize("between", ["", " ", ",,", "}", ", null,", ", ,"])
+def test_rows_are_separated_by_one_comma(rows: int, between: str) -> None:
+    row = json.dumps(ROW)
+    for place in range(1, rows):
+        text = ",".join([row] * place) + between + ",".join([row] * (rows - place))
+        with pytest.raises((MalformedBody, ContractViolation)):
+            LONG.parse(f'{{"instances": [{text}]}}'.encode())
+
+
+@pytest.mark.parametrize("rows", [3, 200])
+@pytest.mark.parametrize(("before", "after"), [(",", ""), ("", ","), ("", " , ")])
+def test_no_comma_stands_before_or_behind_the_rows(rows: int, before: str, after: str) -> None:
+    text = before + ",".join([json.dumps(ROW)] * rows) + after
+    with pytest.raises(MalformedBody):
+        LONG.parse(f'{{"instances": [{text}]}}'.encode())
+
+
+def test_white_space_may_stand_anywhere_between_rows() -> None:
+    text = " \n,\t ".join([json.dumps(ROW)] * 400)
+    assert len(LONG.parse(f'{{"instances" : [ {text}\r\n ] }} '.encode())) == 400
 
 
 def test_no_row_is_refused() -> None:
