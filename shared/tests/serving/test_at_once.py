@@ -246,24 +246,24 @@ async def until(
 async def test_beyond_the_limit_even_long_requests_are_refused_without_a_task(
     app: FastAPI, running: Running, connection: Connection
 ) -> None:
-    app.state.admission.in_flight = lambda: 1_000
+    app.state.admission.in_flight = 1_000
     connection.send(post(LONG) + post())
     assert [await connection.status(), await connection.status()] == [httpx.codes.SERVICE_UNAVAILABLE] * 2
     assert (running.state.total_requests, running.state.tasks) == (2, set())
 
 
 async def test_a_refusal_is_of_one_request_and_not_of_the_next(app: FastAPI, connection: Connection) -> None:
-    app.state.admission.in_flight = lambda: 1_000
+    app.state.admission.in_flight = 1_000
     connection.send(post(LONG))
     await connection.status()
-    app.state.admission.in_flight = lambda: 0
+    app.state.admission.in_flight = 0
     connection.send(post(LONG) + post())
     assert [await connection.status(), await connection.status()] == [httpx.codes.OK] * 2
 
 
 @pytest.mark.parametrize("headers", [(), ("X-Request-ID: 12345678-abc",)])
 async def test_a_refusal_at_once_is_the_one_that_the_app_gives(app: FastAPI, headers: tuple[str, ...]) -> None:
-    app.state.admission.in_flight = lambda: 1_000
+    app.state.admission.in_flight = 1_000
     answers = []
     for protocol in (answering_at_once(PATH, app.state.predict), HttpToolsProtocol):
         async with listening(app, protocol) as running, running.connect() as connection:

@@ -10,9 +10,11 @@ import pytest
 from fastapi import FastAPI
 from shared.tests.conftest import Publish
 from shared.tests.serving.conftest import until_ready
+from starlette.types import ASGIApp
 
 from mlplatform.contracts import HOUSING
 from mlplatform.serving.app import create_app
+from mlplatform.serving.predict import PredictEndpoint
 from mlplatform.settings import PredictorSettings
 from mlplatform.testing import InMemoryRegistry
 
@@ -35,7 +37,7 @@ async def app(settings: PredictorSettings, registry: InMemoryRegistry, publish: 
 class Request:
     """A request whose body arrives when the test lets it."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.sent: list[dict[str, Any]] = []
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
@@ -77,9 +79,10 @@ async def test_what_is_beyond_the_limit_is_told_at_once_to_come_again(app: FastA
 
 
 async def test_requests_that_wait_for_their_turn_are_counted_where_the_server_knows_of_them(app: FastAPI) -> None:
-    requests = [Request(app) for _ in range(2 * IN_FLIGHT)]
-    app.state.admission.in_flight = lambda: sum(not request.task.done() for request in requests)
+    endpoint: PredictEndpoint = app.state.predict
+    requests = [Request(endpoint.admitted) for _ in range(2 * IN_FLIGHT)]
     for request in requests:
+        endpoint.arrived()
         request.arrives()
     await asyncio.gather(*(request.task for request in requests))
     assert [request.status for request in requests] == [503] * IN_FLIGHT + [200] * IN_FLIGHT

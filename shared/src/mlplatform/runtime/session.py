@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from os import sched_yield
 from struct import Struct
 from threading import Lock
 from typing import Any
@@ -21,6 +22,8 @@ CLASSIFICATION_OUTPUTS = ["label", "probabilities"]
 
 FEW = 32
 """As many rows as `run_few` is made for: it keeps a tensor of each number of rows."""
+
+_AT_ONCE = 256  # rows of one run: less than a millisecond
 
 Rows = NDArray[np.float64]
 RunFew = Callable[[Sequence[Sequence[float]]], tuple[list[float], None] | tuple[list[str], list[list[float]]]]
@@ -59,7 +62,21 @@ class OnnxModel:
         """Up to `FEW` rows to a prediction each and, for a classification, their probabilities."""
 
     def run(self, rows: Rows) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Rows (n, features) to predictions (n,) and, for a classification, probabilities (n, labels)."""
+        """Rows (n, features) to predictions (n,) and, for a classification, probabilities (n, labels).
+
+        Many rows go piece by piece. Between two the core is offered to whoever waits for it: a busy event loop on the
+        same core would otherwise get it back at the next tick of the scheduler, which is milliseconds away.
+        """
+        if len(rows) <= _AT_ONCE:
+            return self._run(rows)
+        pieces = []
+        for start in range(0, len(rows), _AT_ONCE):
+            pieces.append(self._run(rows[start : start + _AT_ONCE]))
+            sched_yield()
+        predictions, probabilities = zip(*pieces, strict=True)
+        return np.concatenate(predictions), None if probabilities[0] is None else np.concatenate(probabilities)
+
+    def _run(self, rows: Rows) -> tuple[NDArray[Any], NDArray[Any] | None]:
         first, *rest = self._session.run(self._outputs, {INPUT: rows})
         return first.reshape(-1), rest[0] if rest else None
 

@@ -1,21 +1,23 @@
-"""How many requests may be in flight."""
+"""How many requests may be in flight, and how refusals are kept cheap."""
 
-from collections.abc import Callable
+import asyncio
+import time
 
 from mlplatform.errors import Overloaded
 
+_BREATH_SECONDS = 0.0015
+
 
 class Admission:
-    """Counts the requests of an endpoint; a server that knows of those still waiting for their turn counts better."""
+    """Counts the requests of an endpoint from their arrival until they are answered."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.answering = 0
-        self.in_flight: Callable[[], int] = lambda: self.answering
+        self.in_flight = 0
 
     def is_full(self) -> bool:
         """Whether one more than those in flight would be too many."""
-        return self.in_flight() >= self._limit
+        return self.in_flight >= self._limit
 
     def check(self) -> None:
         """Let the newest of those in flight in.
@@ -23,8 +25,30 @@ class Admission:
         Raises:
             Overloaded: with it, more are in flight than may be.
         """
-        if self.in_flight() > self._limit:
+        if self.in_flight > self._limit:
             raise overloaded()
+
+
+class Breather:
+    """Keeps the event loop from its sockets for a moment after a refusal: what comes meanwhile is refused together.
+
+    While a crowd asks again and again, every look at the sockets takes the core and the interpreter from the request
+    that is being computed, and gives both back for a few microseconds' work: refusals one by one cost a quarter of all
+    answers. A network card spares the processor its interrupts in the same way.
+    """
+
+    def __init__(self) -> None:
+        self._is_due = False
+
+    def take(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Pause at the end of this turn of the loop."""
+        if not self._is_due:
+            self._is_due = True
+            loop.call_soon(self._pause)
+
+    def _pause(self) -> None:
+        self._is_due = False
+        time.sleep(_BREATH_SECONDS)
 
 
 def overloaded() -> Overloaded:

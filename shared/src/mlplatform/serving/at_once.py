@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from mlplatform.serving.admission import Breather
 from mlplatform.serving.predict import SHORT_BYTES, Answer, Headers, PredictEndpoint
 from mlplatform.serving.turn import Turn
 from mlplatform.web.request_id import HEADER
@@ -15,7 +16,13 @@ from mlplatform.web.request_id import HEADER
 
 def answering_at_once(path: str, endpoint: PredictEndpoint) -> type[HttpToolsProtocol]:
     """A protocol for uvicorn that takes the requests of a path to its endpoint, and all others to the app."""
-    members = {"path": path, "target": path.encode(), "endpoint": endpoint, "turn": Turn(endpoint.together)}
+    members = {
+        "path": path,
+        "target": path.encode(),
+        "endpoint": endpoint,
+        "turn": Turn(endpoint.together),
+        "breather": Breather(),
+    }
     return type("PredictorProtocol", (_AtOnceProtocol,), members)
 
 
@@ -24,6 +31,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
     target: ClassVar[bytes]
     endpoint: ClassVar[PredictEndpoint]
     turn: ClassVar[Turn]
+    breather: ClassVar[Breather]
 
     _body: bytes | None = None  # of a request that is answered here, as far as it has come
     _refusal: Answer | None = None  # of that request: its body is read, but not kept
@@ -42,6 +50,8 @@ class _AtOnceProtocol(HttpToolsProtocol):
         if self._is_plain_post() and not self._awaits_asgi():
             self._body = b""
             self._refusal = self.endpoint.refusal_at_once(self.path, self.headers)
+            if self._refusal is not None:
+                self.breather.take(self.loop)
         else:
             self._begin_asgi()
 
@@ -135,8 +145,10 @@ class _AtOnceProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 # uvicorn's own type
-        ours: Any = self.endpoint
-        super()._start_asgi_task(cycle, ours if cycle.scope["path"] == self.path else app)
+        if cycle.scope["path"] == self.path:
+            self.endpoint.arrived()
+            app = self.endpoint.admitted
+        super()._start_asgi_task(cycle, app)
 
     # uvicorn makes and cancels a timer for each request; here one stays, and looks when the last bytes came.
 

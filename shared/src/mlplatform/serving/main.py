@@ -3,8 +3,6 @@
 import gc
 import sys
 
-import uvicorn
-
 from mlplatform.contracts import Contract
 from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
@@ -27,9 +25,4 @@ def run(contract: Contract) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_COLLECT_EVERY)
     app = create_app(contract, settings)
-
-    def count_waiting(server: uvicorn.Server) -> None:
-        app.state.admission.in_flight = lambda: len(server.server_state.tasks)
-
-    protocol = answering_at_once(PATH, app.state.predict)
-    serve(app, settings.host, settings.port, http=protocol, started=count_waiting)
+    serve(app, settings.host, settings.port, http=answering_at_once(PATH, app.state.predict))

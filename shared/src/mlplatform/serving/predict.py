@@ -100,11 +100,19 @@ class PredictEndpoint:
         self._tally = metrics.tally
         self._admission = admission
         self._max_body_bytes = max_body_bytes
-        metrics.watch_in_flight(lambda: float(admission.in_flight()))
+        metrics.watch_in_flight(lambda: float(admission.in_flight))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.arrived()
+        await self.admitted(scope, receive, send)
+
+    def arrived(self) -> None:
+        """Count a request that `admitted` will be called with."""
+        self._admission.in_flight += 1
+
+    async def admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same for a server that counts a request as it arrives, before it is its turn."""
         request = _Request(scope["path"], scope["headers"])
-        self._admission.answering += 1
         try:
             _check_method(scope["method"])
             answer = await self._answer(request, receive)
@@ -113,7 +121,7 @@ class PredictEndpoint:
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             answer = self._refusal(request, error)
         finally:
-            self._admission.answering -= 1
+            self._admission.in_flight -= 1
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
 

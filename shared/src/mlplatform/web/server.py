@@ -1,7 +1,6 @@
 """Serve an app on a socket."""
 
 import asyncio
-from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,7 +18,6 @@ def serve(
     port: int,
     *,
     http: type[asyncio.Protocol] = HttpToolsProtocol,
-    started: Callable[[uvicorn.Server], None] | None = None,
 ) -> None:
     """Answer until SIGTERM or SIGINT, then finish what is in flight.
 
@@ -28,7 +26,6 @@ def serve(
         host: address to listen on.
         port: port to listen on.
         http: speaks HTTP on a connection.
-        started: is handed the server before it starts.
     """
     server = uvicorn.Server(
         uvicorn.Config(
@@ -43,8 +40,6 @@ def serve(
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
-    if started:
-        started(server)
     server.run()
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)

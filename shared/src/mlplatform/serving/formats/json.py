@@ -130,7 +130,7 @@ def refuse_duplicates(text: bytes) -> None:
 
 
 def _pieces(body: bytes, start: int, end: int) -> list[bytes] | None:
-    """Rows cut between objects, without the comma there; none in doubt. A row holds no text, so every brace ends one."""
+    """Rows cut between objects, without the comma there; none in doubt. A row has no text, so every brace ends one."""
     pieces = []
     while True:
         brace = body.find(b"}", start + _PIECE_BYTES, end)
