@@ -21,7 +21,7 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: values[match[1]], template)
 
 
-def write_nginx_prefix(settings: Settings, state: State, *, log_format: str = "json") -> Path:
+def write_nginx_prefix(settings: Settings, state: State, *, log_format: str = "json", workers: str = "auto") -> Path:
     """Writes the gateway's configuration and returns the folder to run nginx in."""
     prefix = state.folder("gateway")
     template = (_GATEWAY / "templates" / "nginx.conf.template").read_text()
@@ -29,6 +29,7 @@ def write_nginx_prefix(settings: Settings, state: State, *, log_format: str = "j
         "GATEWAY_LISTEN": settings.gateway_listen,
         "GATEWAY_LOG_FORMAT": log_format,
         "GATEWAY_RESOLVER": "",
+        "GATEWAY_WORKERS": workers,
         "HOUSING_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['housing-predictor']}",
         "IRIS_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['iris-predictor']}",
         "TRAINER_SERVER": f"127.0.0.1:{settings.ports['trainer']}",

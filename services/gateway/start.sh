@@ -5,7 +5,7 @@ prefix=/run/gateway
 
 fill_in() { # only our own names: nginx has variables, too
     # shellcheck disable=SC2016 # the names, not their values
-    envsubst '${GATEWAY_LISTEN} ${GATEWAY_LOG_FORMAT} ${GATEWAY_RESOLVER} ${HOUSING_PREDICTOR_SERVER} ${IRIS_PREDICTOR_SERVER} ${TRAINER_SERVER} ${STUB_STATUS}' <"$1"
+    envsubst '${GATEWAY_LISTEN} ${GATEWAY_LOG_FORMAT} ${GATEWAY_RESOLVER} ${GATEWAY_WORKERS} ${HOUSING_PREDICTOR_SERVER} ${IRIS_PREDICTOR_SERVER} ${TRAINER_SERVER} ${STUB_STATUS}' <"$1"
 }
 
 # Not every build of nginx counts its connections; the gateway starts all the same.

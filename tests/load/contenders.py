@@ -105,7 +105,7 @@ def _gateway(cores: Cores, folder: Path, *, port: int, predictor: int) -> Iterat
     state = State.claim(folder / "gateway")
     try:
         settings = Settings(gateway_port=port, housing_predictor_port=predictor)
-        prefix = write_nginx_prefix(settings, state)
+        prefix = write_nginx_prefix(settings, state, workers="1")  # it has one core
         server = Server(
             name="gateway",
             command=nginx_command(find_nginx(), prefix),

@@ -17,6 +17,11 @@ class Cores:
     load: int
     gateway: int
 
+    @property
+    def load_of_gateway(self) -> int:
+        """Where the load comes from when the gateway is compared: never from its core, rather from the server's."""
+        return self.server if self.load == self.gateway else self.load
+
 
 def assign(available: Sequence[int]) -> Cores:
     """One core for each part, as far as they reach.

@@ -25,9 +25,10 @@ class Workbench:
     model: Model
     wrk: Wrk
 
-    def turn(self, name: str, target: Target, *, connections: int = 16) -> Turn:
+    def turn(self, name: str, target: Target, *, connections: int = 16, load_core: int | None = None) -> Turn:
         """Load a target for one turn, after a warm-up that does not count."""
-        return partial(self._measure, name, target, replace(self.wrk, connections=connections))
+        core = self.cores.load if load_core is None else load_core
+        return partial(self._measure, name, target, replace(self.wrk, connections=connections, core=core))
 
     def background(self, name: str, target: Target) -> Background:
         """Load a target from one connection, from before a turn's warm-up until after its end."""

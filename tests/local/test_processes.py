@@ -32,7 +32,7 @@ def table(state: State, **chosen: str) -> dict[str, Process]:
 def test_the_gateway_logs_in_the_format_of_the_services(state: State, chosen: dict[str, str], log_format: str) -> None:
     gateway = table(state, **chosen)["gateway"]
 
-    assert f"access_log /dev/stdout {log_format};" in (gateway.cwd / "nginx.conf").read_text()
+    assert f"access_log /dev/stdout {log_format} " in (gateway.cwd / "nginx.conf").read_text()
 
 
 def test_only_mlflow_hides_a_warning_and_only_its_own(state: State) -> None:

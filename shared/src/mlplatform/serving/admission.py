@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from mlplatform.errors import Overloaded
 
-_BREATH_SECONDS = 0.0015
+_BREATH_SECONDS = 0.001
 
 
 class Admission:
@@ -37,18 +38,19 @@ class Breather:
     answers. A network card spares the processor its interrupts in the same way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[float], None] = time.sleep) -> None:
+        self._pause = pause
         self._is_due = False
 
     def take(self, loop: asyncio.AbstractEventLoop) -> None:
         """Pause at the end of this turn of the loop."""
         if not self._is_due:
             self._is_due = True
-            loop.call_soon(self._pause)
+            loop.call_soon(self._breathe)
 
-    def _pause(self) -> None:
+    def _breathe(self) -> None:
         self._is_due = False
-        time.sleep(_BREATH_SECONDS)
+        self._pause(_BREATH_SECONDS)
 
 
 def overloaded() -> Overloaded:
