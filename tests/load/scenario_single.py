@@ -29,7 +29,7 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
     }
     for name in ("ours", "gateway", "FastAPI route"):
         refuse_wrong_answers(name, targets[name], bench.model, rows=1)
-    cores = {name: bench.cores.load_of_gateway for name in (_BESIDE, "gateway")}
+    cores = dict.fromkeys((_BESIDE, "gateway"), bench.cores.load_of_gateway)
     turns = {name: bench.turn(f"single {name}", target, load_core=cores.get(name)) for name, target in targets.items()}
     rounds = interleave(turns, bench.options.rounds)
     return Result(
