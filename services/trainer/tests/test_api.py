@@ -48,7 +48,7 @@ async def test_a_retraining_is_accepted_and_handed_to_the_worker(api: httpx.Asyn
     job = response.json()
     assert response.headers["location"] == f"/retrain/{job['id']}"
     assert queue.published == [job["id"]]
-    assert (await api.get(response.headers["location"])).json() == job
+    assert (await api.get(response.headers["location"])).json() == {**job, "attempt_history": []}
 
 
 async def test_an_unknown_model_is_not_found_and_those_that_exist_are_told(api: httpx.AsyncClient) -> None:
@@ -184,7 +184,7 @@ async def test_a_job_at_work_is_marked_and_goes_on_to_the_end_of_its_stage(
     api: httpx.AsyncClient, jobs: JobStore
 ) -> None:
     job = (await retrain(api)).json()["id"]
-    jobs.start(job)
+    jobs.start(job, "training@one")
     told = (await api.delete(f"/retrain/{job}")).json()
     assert (told["state"], told["is_unwanted"]) == ("running", True)
 
@@ -199,7 +199,7 @@ async def test_the_events_of_a_job_tell_every_stage_up_to_its_end(api: httpx.Asy
     location = (await retrain(api)).headers["location"]
 
     async def work() -> None:
-        job = jobs.start(location.removeprefix("/retrain/"))
+        job = jobs.start(location.removeprefix("/retrain/"), "training@one")
         assert job is not None
         for percent in (10, 20):
             jobs.progress(job, f"stage {percent}", percent)
@@ -226,5 +226,30 @@ async def events_of(jobs: JobStore, location: str) -> AsyncIterator[dict[str, An
     response = await endpoint(location.removeprefix("/retrain/"))
     assert response.headers["x-accel-buffering"] == "no"
     async for text in response.body_iterator:
-        if text.startswith("event"):
+        if text.startswith("id: "):
             yield json.loads(text.split("data: ")[1])
+
+
+async def test_a_listener_that_comes_again_gets_what_it_missed(api: httpx.AsyncClient, jobs: JobStore) -> None:
+    location = (await retrain(api)).headers["location"]
+    job = jobs.start(location.removeprefix("/retrain/"), "training@one")
+    assert job is not None
+    jobs.progress(job, "split", 2)
+    jobs.fail(job, "as a test does")
+    whole = (await api.get(f"{location}/events")).text
+    ids = [line.removeprefix("id: ") for line in whole.splitlines() if line.startswith("id: ")]
+    assert len(ids) == 4  # queued, running, split, failed
+    missed = (await api.get(f"{location}/events", headers={"Last-Event-ID": ids[1]})).text
+    assert missed == whole[whole.index(f"id: {ids[2]}") :]
+    assert (await api.get(f"{location}/events", headers={"Last-Event-ID": ids[3]})).status_code == 204
+
+
+async def test_a_job_tells_who_has_tried_it(api: httpx.AsyncClient, jobs: JobStore) -> None:
+    location = (await retrain(api)).headers["location"]
+    job = jobs.start(location.removeprefix("/retrain/"), "training@one")
+    assert job is not None
+    jobs.hand_back(job)
+    jobs.start(job.id, "training@two")
+    history = (await api.get(location)).json()["attempt_history"]
+    told = [(attempt["number"], attempt["worker"], attempt["outcome"]) for attempt in history]
+    assert told == [(1, "training@one", "handed back"), (2, "training@two", None)]

@@ -18,7 +18,7 @@ class InstantTraining:
     """A `Training` that makes version 1, 2, ... at once, or fails with the given error."""
 
     champions: dict[str, str] = field(default_factory=dict)
-    error: Exception | None = None
+    error: BaseException | None = None
     trained: int = 0
     promotions: dict[str, str] = field(default_factory=dict)
     challengers: dict[str, str] = field(default_factory=dict)
@@ -63,24 +63,33 @@ def jobs(tmp_path: Path) -> JobStore:
 def test_a_job_ends_with_its_version_promoted(jobs: JobStore) -> None:
     training = InstantTraining()
     job = jobs.create(HOUSING, "new data")
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     done = jobs.get(job.id)
     assert (done.state, done.version, done.metrics) == (State.PROMOTED, "1", {"holdout_rmse": 0.5})
     assert training.champions == {HOUSING.registered_model: "1"}
 
 
+def test_a_worker_that_has_to_stop_hands_its_job_back_for_another_to_take_at_once(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "new data")
+    with pytest.raises(SystemExit):
+        run_job(job.id, jobs, InstantTraining(error=SystemExit()), "training@one")
+    assert jobs.get(job.id).state is State.QUEUED
+    run_job(job.id, jobs, InstantTraining(), "training@two")
+    assert jobs.get(job.id).state is State.PROMOTED
+
+
 def test_a_second_delivery_of_an_ended_job_trains_nothing(jobs: JobStore) -> None:
     training = InstantTraining()
     job = jobs.create(HOUSING, "new data")
-    run_job(job.id, jobs, training)
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
+    run_job(job.id, jobs, training, "training@one")
     assert training.trained == 1
 
 
 def test_a_foreseen_failure_ends_the_job_with_its_reason_and_promotes_nothing(jobs: JobStore) -> None:
     training = InstantTraining(error=ParityCheckFailed("row 3 differs"))
     job = jobs.create(HOUSING, "new data")
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     assert jobs.get(job.id).error == "ParityCheckFailed: row 3 differs"
     assert training.champions == {}
 
@@ -88,7 +97,7 @@ def test_a_foreseen_failure_ends_the_job_with_its_reason_and_promotes_nothing(jo
 def test_a_bug_ends_the_job_and_is_not_hidden(jobs: JobStore) -> None:
     job = jobs.create(HOUSING, "new data")
     with pytest.raises(ZeroDivisionError):
-        run_job(job.id, jobs, InstantTraining(error=ZeroDivisionError()))
+        run_job(job.id, jobs, InstantTraining(error=ZeroDivisionError()), "training@one")
     assert jobs.get(job.id).state is State.FAILED
 
 
@@ -98,11 +107,11 @@ def test_an_attempt_that_was_taken_over_promotes_nothing(jobs: JobStore) -> None
     class Slow(InstantTraining):
         def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
             jobs.requeue(jobs.get(job.id))
-            assert jobs.start(job.id)
+            assert jobs.start(job.id, "training@two")
             return super().train(model, reason=reason, progress=progress)
 
     training = Slow()
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     assert training.champions == {}
     assert jobs.get(job.id).state is State.RUNNING
 
@@ -112,7 +121,7 @@ def test_a_job_whose_version_was_promoted_by_an_attempt_that_died_ends_without_a
 ) -> None:
     job = jobs.create(HOUSING, "new data")
     training = InstantTraining(promotions={job.id: "7"})
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     assert (jobs.get(job.id).state, jobs.get(job.id).version) == (State.PROMOTED, "7")
     assert training.trained == 0
 
@@ -120,7 +129,7 @@ def test_a_job_whose_version_was_promoted_by_an_attempt_that_died_ends_without_a
 def test_a_rejected_version_ends_the_job_with_the_reasons_and_serves_nobody(jobs: JobStore) -> None:
     training = InstantTraining(verdict=Verdict.REJECT)
     job = jobs.create(HOUSING, "new data")
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     done = jobs.get(job.id)
     assert (done.state, done.version, done.error) == (State.REJECTED, "1", None)
     assert done.decision is not None
@@ -131,7 +140,7 @@ def test_a_rejected_version_ends_the_job_with_the_reasons_and_serves_nobody(jobs
 def test_a_version_that_needs_approval_waits_as_the_challenger(jobs: JobStore) -> None:
     training = InstantTraining(verdict=Verdict.HOLD)
     job = jobs.create(HOUSING, "new data")
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     assert jobs.get(job.id).state is State.HELD
     assert training.challengers == {HOUSING.registered_model: "1"}
     assert training.champions == {}
@@ -147,7 +156,7 @@ def test_a_job_is_seen_to_be_evaluated(jobs: JobStore) -> None:
                 seen.append(jobs.newest(1)[0].state)
             return super().train(model, reason=reason, progress=progress)
 
-    run_job(jobs.create(HOUSING, "new data").id, jobs, Watched())
+    run_job(jobs.create(HOUSING, "new data").id, jobs, Watched(), "training@one")
     assert seen == [State.RUNNING, State.EVALUATING]
 
 
@@ -160,7 +169,7 @@ def test_a_job_that_nobody_wants_ends_after_the_stage_it_is_in(jobs: JobStore) -
             return super().train(model, reason=reason, progress=progress)
 
     training = CalledOff()
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     assert jobs.get(job.id).state is State.CANCELLED
     assert (training.trained, training.champions) == (0, {})
 
@@ -175,7 +184,7 @@ def test_a_job_that_nobody_wants_promotes_nothing_even_if_its_training_is_over(j
             return trained
 
     training = CalledOffLate()
-    run_job(job.id, jobs, training)
+    run_job(job.id, jobs, training, "training@one")
     done = jobs.get(job.id)
     assert (done.state, done.version) == (State.CANCELLED, "1")
     assert training.champions == {}

@@ -47,7 +47,7 @@ def test_an_unknown_job_is_not_found(jobs: JobStore) -> None:
 
 
 def started(jobs: JobStore, contract: Contract = HOUSING) -> Job:
-    job = jobs.start(jobs.create(contract, "").id)
+    job = jobs.start(jobs.create(contract, "").id, "training@one")
     assert job is not None
     return job
 
@@ -80,11 +80,11 @@ def test_a_final_state_is_final(jobs: JobStore) -> None:
     jobs.progress(job, "late", 99)
     jobs.promoted(job, version="1")
     assert (jobs.get(job.id).state, jobs.get(job.id).error) == (State.FAILED, "first")
-    assert jobs.start(job.id) is None
+    assert jobs.start(job.id, "training@two") is None
 
 
 def test_a_job_at_work_is_not_taken_by_a_second_delivery(jobs: JobStore) -> None:
-    assert jobs.start(started(jobs).id) is None
+    assert jobs.start(started(jobs).id, "training@two") is None
 
 
 def test_a_job_whose_worker_fell_silent_is_abandoned_and_can_be_taken_over(jobs: JobStore) -> None:
@@ -92,7 +92,7 @@ def test_a_job_whose_worker_fell_silent_is_abandoned_and_can_be_taken_over(jobs:
     assert jobs.abandoned() == []
     silence(jobs, job)
     assert [one.id for one in jobs.abandoned()] == [job.id]
-    second = jobs.start(job.id)
+    second = jobs.start(job.id, "training@two")
     assert second is not None
     assert second.attempts == 2
 
@@ -100,7 +100,7 @@ def test_a_job_whose_worker_fell_silent_is_abandoned_and_can_be_taken_over(jobs:
 def test_what_an_attempt_writes_after_it_was_taken_over_has_no_effect(jobs: JobStore) -> None:
     first = started(jobs)
     silence(jobs, first)
-    second = jobs.start(first.id)
+    second = jobs.start(first.id, "training@two")
     assert second is not None
     assert not jobs.sign_of_life(first)
     jobs.promoted(first, version="1")
@@ -120,13 +120,50 @@ def test_a_job_whose_message_was_lost_is_abandoned_until_it_is_queued_again(jobs
 def test_a_job_that_never_comes_to_an_end_is_given_up(jobs: JobStore) -> None:
     job = jobs.create(HOUSING, "")
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        taken = jobs.start(job.id)
+        taken = jobs.start(job.id, "training@two")
         assert taken is not None
         assert taken.attempts == attempt
         silence(jobs, taken)
-    assert jobs.start(job.id) is None
+    assert jobs.start(job.id, "training@two") is None
     assert jobs.get(job.id).state is State.FAILED
     assert "given up" in str(jobs.get(job.id).error)
+
+
+def test_an_attempt_that_was_handed_back_can_be_taken_at_once_and_does_not_count(jobs: JobStore) -> None:
+    job = jobs.create(HOUSING, "")
+    for _ in range(2 * MAX_ATTEMPTS):
+        taken = jobs.start(job.id, "training@one")
+        assert taken is not None
+        assert jobs.hand_back(taken)
+    assert jobs.start(job.id, "training@two") is not None
+
+
+def test_every_attempt_is_kept_with_its_worker_and_its_outcome(jobs: JobStore) -> None:
+    first = started(jobs)
+    silence(jobs, first)
+    second = jobs.start(first.id, "training@two")
+    assert second is not None
+    jobs.fail(first, "late")
+    jobs.promoted(second, version="1")
+    told = [(attempt.number, attempt.worker, attempt.outcome) for attempt in jobs.attempts(first.id)]
+    assert told == [(1, "training@one", "abandoned"), (2, "training@two", "promoted")]
+    assert all(attempt.ended_at for attempt in jobs.attempts(first.id))
+
+
+def test_every_step_is_kept_in_order_and_signs_of_life_are_not(jobs: JobStore) -> None:
+    job = started(jobs)
+    jobs.progress(job, "split", 2)
+    jobs.sign_of_life(job)
+    jobs.fail(job, "no disk")
+    jobs.progress(job, "late", 99)
+    events = jobs.events(job.id)
+    assert [(event.state, event.stage, event.percent) for event in events] == [
+        (State.QUEUED, "waiting for the worker", 0),
+        (State.RUNNING, "starting", 0),
+        (State.RUNNING, "split", 2),
+        (State.FAILED, "finished", 2),
+    ]
+    assert jobs.events(job.id, after=events[1].sequence) == events[2:]
 
 
 def test_a_database_that_does_not_answer_is_told_apart_from_a_bug(tmp_path: Path) -> None:

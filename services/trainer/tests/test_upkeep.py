@@ -79,7 +79,7 @@ def test_a_first_training_that_fails_is_tried_again_ever_less_often(jobs: JobSto
 def test_a_job_whose_worker_was_killed_is_published_again(jobs: JobStore) -> None:
     queue = InMemoryQueue()
     job = jobs.create(HOUSING, "new data")
-    jobs.start(job.id)
+    jobs.start(job.id, "training@two")
     assert revive(jobs, queue) == []
     age(jobs, "seen_at", 2 * LEASE)
     revive(jobs, queue)

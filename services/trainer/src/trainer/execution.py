@@ -40,9 +40,9 @@ class Training(Protocol):
         ...
 
 
-def run_job(job_id: str, jobs: JobStore, training: Training) -> None:
+def run_job(job_id: str, jobs: JobStore, training: Training, worker: str) -> None:
     """Bring a job to its end; a second delivery of one that is at work or at its end does nothing."""
-    job = jobs.start(job_id)
+    job = jobs.start(job_id, worker)
     if job is None:
         _log.info("nothing to do for this delivery", job=job_id)
         return
@@ -64,6 +64,11 @@ def run_job(job_id: str, jobs: JobStore, training: Training) -> None:
         except Exception as error:
             _log.exception("training failed")
             jobs.fail(job, f"{type(error).__name__}: {error}")
+            raise
+        except BaseException:
+            _log.warning("the worker has to stop; the job waits for another")
+            with suppress(DatabaseUnavailable):  # its lease runs out, then
+                jobs.hand_back(job)
             raise
 
 

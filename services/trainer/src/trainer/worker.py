@@ -6,6 +6,8 @@ Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the brok
 
 from contextlib import closing
 
+from celery import Task
+
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from trainer.settings import TrainerSettings
@@ -23,13 +25,13 @@ def main() -> None:
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
     # parent stays small without scikit-learn and MLflow.
 
-    @app.task(name=TRAIN)  # type: ignore[untyped-decorator] # Celery ships no types
-    def train(job_id: str) -> None:
+    @app.task(name=TRAIN, bind=True)  # type: ignore[untyped-decorator] # Celery ships no types
+    def train(task: Task, job_id: str) -> None:
         from trainer import execution  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
         with closing(RegisteredTraining(settings)) as training:
-            execution.run_job(job_id, open_jobs(settings), training)
+            execution.run_job(job_id, open_jobs(settings), training, worker=task.request.hostname)
 
     @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types
     def keep_up() -> None:

@@ -1,6 +1,20 @@
 """The tables, as the newest migration leaves them."""
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, Text, false, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
 metadata = MetaData()
 
@@ -29,6 +43,30 @@ jobs = Table(
     Column("finished_at", DateTime(timezone=True)),
     Index("jobs_one_for_each_key", "idempotency_key", unique=True),
     Index("jobs_one_active_each", "model", unique=True, sqlite_where=text(ACTIVE), postgresql_where=text(ACTIVE)),
+)
+
+job_attempts = Table(
+    "job_attempts",
+    metadata,
+    Column("job", String(36), ForeignKey("jobs.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("worker", String(255), nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("outcome", String(16)),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("job", String(36), ForeignKey("jobs.id"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(64), nullable=False),
+    Column("percent", Integer, nullable=False),
+    Index("job_events_of_job", "job", "sequence"),
 )
 
 promotions = Table(

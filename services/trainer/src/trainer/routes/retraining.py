@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from mlplatform.contracts import contract_of
-from trainer.jobs import Job, JobStore, State
+from trainer.jobs import Attempt, Job, JobEvent, JobStore, State
 from trainer.submission import submit
 from trainer.tasks import Queue
 
@@ -28,6 +28,11 @@ _Key = Annotated[
 ]
 
 
+_LastEvent = Annotated[
+    int, Header(alias="Last-Event-ID", description="Sent by a client that connects again: the last event it saw.", ge=0)
+]
+
+
 class RetrainRequest(BaseModel):
     """What to train, and why."""
 
@@ -35,6 +40,12 @@ class RetrainRequest(BaseModel):
 
     model: str = Field(description="The model's short name.", examples=["housing"])
     reason: str = Field(default="asked for over the API", description="Kept with the job.", max_length=1_000)
+
+
+class JobDetail(Job):
+    """A job and who has tried it, oldest first."""
+
+    attempt_history: list[Attempt]
 
 
 class JobList(BaseModel):
@@ -68,8 +79,8 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
         return JobList(jobs=found, next=f"/retrain?{following}" if len(found) == limit else None)
 
     @routes.get("/{job_id}", summary="One job: its state, stage and outcome")
-    def job(job_id: str) -> Job:
-        return jobs.get(job_id)
+    def job(job_id: str) -> JobDetail:
+        return JobDetail(**jobs.get(job_id).model_dump(), attempt_history=jobs.attempts(job_id))
 
     @routes.delete("/{job_id}", status_code=HTTPStatus.ACCEPTED, summary="Call a retraining off")
     def cancel(job_id: str) -> Job:
@@ -77,33 +88,46 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
         return jobs.cancel(job_id)
 
     @routes.get("/{job_id}/events", summary="How it goes, as server-sent events", response_class=StreamingResponse)
-    async def events(job_id: str) -> StreamingResponse:
-        """An event for every change of state, stage or percent, up to the end of the job."""
-        first = await asyncio.to_thread(jobs.get, job_id)
+    async def events(job_id: str, after: _LastEvent = 0) -> Response:
+        """An event for every change of state, stage or percent, from the first on or after the last one that was seen,
+        up to the end of the job; 204 when nothing can follow.
+        """
+        job, fresh = await asyncio.to_thread(_look, job_id, after, jobs)
+        if not job.state.is_active and not fresh:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
         # The header keeps nginx from collecting events until a buffer is full.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(first, jobs), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(_events(job, fresh, jobs), media_type="text/event-stream", headers=headers)
 
     return routes
 
 
-async def _events(job: Job, jobs: JobStore) -> AsyncIterator[str]:
+async def _events(job: Job, fresh: list[JobEvent], jobs: JobStore) -> AsyncIterator[str]:
     """Source: HTML Living Standard, section Server-sent events."""
-    yield _event(job)
-    silent = 0.0
-    while job.state.is_active:
+    seen, silent = 0, 0.0
+    while True:
+        for event in fresh:
+            yield _event(event, job)
+            seen, silent = event.sequence, 0.0
+        if not job.state.is_active:
+            return
         await asyncio.sleep(_LOOK_SECONDS)
-        before, job = job, await asyncio.to_thread(jobs.get, job.id)
+        job, fresh = await asyncio.to_thread(_look, job.id, seen, jobs)
         silent += _LOOK_SECONDS
-        if (job.state, job.stage, job.percent) != (before.state, before.stage, before.percent):
-            silent = 0.0
-            yield _event(job)
-        elif silent >= _SILENCE_SECONDS:
+        if silent >= _SILENCE_SECONDS:
             silent = 0.0
             yield ": still there\n\n"
 
 
-def _event(job: Job) -> str:
-    kind = "progress" if job.state.is_active else "end"
-    facts = {"state": job.state, "stage": job.stage, "percent": job.percent, "version": job.version, "error": job.error}
-    return f"event: {kind}\ndata: {json.dumps(facts)}\n\n"
+def _look(job_id: str, after: int, jobs: JobStore) -> tuple[Job, list[JobEvent]]:
+    """The job before its events, so that those of a job at its end are all of them."""
+    return jobs.get(job_id), jobs.events(job_id, after)
+
+
+def _event(event: JobEvent, job: Job) -> str:
+    facts = event.model_dump(mode="json", include={"at", "attempt", "state", "stage", "percent"})
+    if event.state.is_active:
+        kind = "progress"
+    else:
+        kind, facts = "end", {**facts, "version": job.version, "error": job.error}
+    return f"id: {event.sequence}\nevent: {kind}\ndata: {json.dumps(facts)}\n\n"

@@ -1,80 +1,22 @@
-"""Jobs: what a client asked for and polls. The rows are the truth; the broker only carries ids."""
+"""The jobs of a database."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
-from trainer.db.tables import jobs
+from trainer.db.tables import job_attempts, job_events, jobs
 from trainer.errors import DatabaseUnavailable, JobFinished, JobNotFound, TrainingInProgress
-
-MAX_ATTEMPTS = 3
-LEASE = timedelta(seconds=15)
-WAITING = "waiting for the worker"
-
-
-class State(StrEnum):
-    """A job is active while queued, running or evaluating; the others are final.
-
-    `rejected` and `held` are successful trainings: the gate refused the version, or it waits for somebody's approval.
-    """
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    EVALUATING = "evaluating"
-    PROMOTED = "promoted"
-    HELD = "held"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_active(self) -> bool:
-        return self is State.QUEUED or self.is_at_work
-
-    @property
-    def is_at_work(self) -> bool:
-        return self in {State.RUNNING, State.EVALUATING}
-
+from trainer.jobs.job import LEASE, MAX_ATTEMPTS, WAITING, Attempt, Job, JobEvent, State
+from trainer.jobs.record import ABANDONED, HANDED_BACK, abandoned_attempts, begin_attempt, end_attempt, note_event
 
 _IS_ACTIVE = jobs.c.state.in_([state.value for state in State if state.is_active])
-
-
-class Job(BaseModel):
-    """One training, from the request to its end. Times are UTC."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    id: str
-    model: str
-    reason: str
-    state: State
-    stage: str
-    percent: int
-    attempts: int
-    version: str | None = None
-    run_id: str | None = None
-    metrics: dict[str, float] | None = None
-    decision: dict[str, Any] | None = None
-    error: str | None = None
-    is_unwanted: bool = Field(default=False, description="Cancelled as soon as the stage it is in is over.")
-    created_at: AwareDatetime
-    seen_at: AwareDatetime
-    started_at: AwareDatetime | None = None
-    finished_at: AwareDatetime | None = None
-
-    @field_validator("created_at", "seen_at", "started_at", "finished_at", mode="before")
-    @classmethod
-    def _as_utc(cls, value: datetime | None) -> datetime | None:
-        """SQLite forgets the zone of what was written as UTC."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+_WATCHED = {"state", "stage", "percent"}
 
 
 class JobStore:
@@ -108,6 +50,7 @@ class JobStore:
         try:
             with self._transaction() as connection:
                 connection.execute(insert(jobs).values(job))
+                note_event(connection, str(job["id"]), _now())
         except IntegrityError:
             active = self.active(contract)
             if active is None:  # it ended between the two statements
@@ -170,36 +113,59 @@ class JobStore:
             return str(error)
         return None
 
-    def start(self, job_id: str) -> Job | None:
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Who has tried, oldest first."""
+        mine = select(job_attempts).where(job_attempts.c.job == job_id).order_by(job_attempts.c.number)
+        with self._transaction() as connection:
+            return [Attempt.model_validate(row) for row in connection.execute(mine)]
+
+    def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
+        """What has happened since an event, oldest first."""
+        mine = select(job_events).where(job_events.c.job == job_id, job_events.c.sequence > after)
+        with self._transaction() as connection:
+            return [JobEvent.model_validate(row) for row in connection.execute(mine.order_by(job_events.c.sequence))]
+
+    def start(self, job_id: str, worker: str) -> Job | None:
         """Take a job for an attempt.
 
-        None when it is at its end, when another attempt is alive, or when it ends here after too many attempts.
+        None when it is at its end, when another attempt is alive, or when it ends here after too many lost attempts.
         """
         job = self.get(job_id)
         if not job.state.is_active or (job.state.is_at_work and job.seen_at >= _now() - LEASE):
             return None
-        if job.attempts >= MAX_ATTEMPTS:
-            self.fail(job, f"given up after {job.attempts} attempts that did not come to an end")
-            return None
-        now = _now()
-        taken = self._change(
-            job,
-            state=State.RUNNING,
-            attempts=job.attempts + 1,
-            started_at=now,
-            seen_at=now,
-            stage="starting",
-            percent=0,
-        )
-        return self.get(job_id) if taken else None
+        now, number = _now(), job.attempts + 1
+        with self._transaction() as connection:
+            if not _change(connection, job, seen_at=now):  # somebody else was quicker
+                return None
+            end_attempt(connection, job.id, ABANDONED, now)
+            lost = abandoned_attempts(connection, job.id)
+            if lost >= MAX_ATTEMPTS:
+                error = f"given up after {lost} attempts that were lost with their worker"
+                _end(connection, job, State.FAILED, error=error)
+                return None
+            beginning = {"state": State.RUNNING, "stage": "starting", "percent": 0}
+            _change(connection, job, attempts=number, started_at=now, **beginning)
+            begin_attempt(connection, job.id, number, worker, now)
+        return self.get(job_id)
 
     def sign_of_life(self, job: Job) -> bool:
         """Extend the lease; false when it is lost."""
         return self._change(job, seen_at=_now())
 
     def requeue(self, job: Job) -> bool:
-        """Let a job wait for a worker again; false when somebody else was quicker."""
-        return self._change(job, state=State.QUEUED, stage=WAITING, seen_at=_now())
+        """Let an abandoned job wait for a worker again; false when somebody else was quicker."""
+        return self._wait_again(job, ABANDONED)
+
+    def hand_back(self, job: Job) -> bool:
+        """The same for an attempt whose worker has to stop; that attempt counts as none."""
+        return self._wait_again(job, HANDED_BACK)
+
+    def _wait_again(self, job: Job, outcome: str) -> bool:
+        with self._transaction() as connection:
+            waits = _change(connection, job, state=State.QUEUED, stage=WAITING, percent=0, seen_at=_now())
+            if waits:
+                end_attempt(connection, job.id, outcome, _now())
+            return waits
 
     def progress(self, job: Job, stage: str, percent: int, state: State = State.RUNNING) -> None:
         """Say how far it is."""
@@ -258,12 +224,12 @@ class JobStore:
         self._finish(job, State.CANCELLED)
 
     def _finish(self, job: Job, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
-        self._change(job, state=state, stage="finished", finished_at=_now(), **values)
+        with self._transaction() as connection:
+            _end(connection, job, state, **values)
 
     def _change(self, job: Job, **values: Any) -> bool:  # noqa: ANN401 # columns
-        mine = (jobs.c.id == job.id, jobs.c.attempts == job.attempts, _IS_ACTIVE)
         with self._transaction() as connection:
-            return connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
+            return _change(connection, job, **values)
 
     def _select(self, query: Select[Any]) -> list[Job]:
         with self._transaction() as connection:
@@ -278,6 +244,20 @@ class JobStore:
             raise
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+def _change(connection: Connection, job: Job, **values: Any) -> bool:  # noqa: ANN401 # columns
+    """Write what an attempt says of its job, unless the job is at its end or another attempt has begun."""
+    mine = (jobs.c.id == job.id, jobs.c.attempts == job.attempts, _IS_ACTIVE)
+    changed = connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
+    if changed and not _WATCHED.isdisjoint(values):
+        note_event(connection, job.id, _now())
+    return changed
+
+
+def _end(connection: Connection, job: Job, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
+    if _change(connection, job, state=state, stage="finished", finished_at=_now(), **values):
+        end_attempt(connection, job.id, state, _now())
 
 
 def _now() -> datetime:
