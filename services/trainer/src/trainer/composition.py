@@ -4,6 +4,7 @@ from mlplatform.contracts import Contract, contract_of
 from trainer.db.engine import connect
 from trainer.gate.champion import load_champion
 from trainer.jobs import Job, JobStore
+from trainer.options import Options
 from trainer.pipeline import Progress, TrainedVersion, train
 from trainer.promotions.ledger import CHALLENGER, Ledger
 from trainer.promotions.registry import MlflowRegistry
@@ -33,9 +34,9 @@ class RegisteredTraining:
         """Hang up."""
         self._registry.close()
 
-    def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+    def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         return train(
-            RECIPES[contract_of(model).model],
+            RECIPES[contract_of(model).model].with_effort(options.effort),
             data_dir=self._settings.data_dir,
             processed_dir=self._settings.processed_dir,
             tracker=self._tracker,

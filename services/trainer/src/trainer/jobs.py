@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from mlplatform.contracts import Contract
 from trainer.db.tables import jobs
 from trainer.errors import DatabaseUnavailable, JobFinished, JobNotFound, TrainingInProgress
+from trainer.options import DEFAULT, Effort, Options
 
 MAX_ATTEMPTS = 3
 LEASE = timedelta(seconds=15)
@@ -55,6 +56,8 @@ class Job(BaseModel):
     id: str
     model: str
     reason: str
+    effort: Effort = Effort.FULL
+    feedback: bool = Field(default=False, description="Trains on labelled feedback, too.")
     state: State
     stage: str
     percent: int
@@ -69,6 +72,10 @@ class Job(BaseModel):
     seen_at: AwareDatetime
     started_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
+
+    @property
+    def options(self) -> Options:
+        return Options(self.effort, self.feedback)
 
     @field_validator("created_at", "seen_at", "started_at", "finished_at", mode="before")
     @classmethod
@@ -87,7 +94,7 @@ class JobStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, contract: Contract, reason: str, key: str | None = None) -> Job:
+    def create(self, contract: Contract, reason: str, key: str | None = None, options: Options = DEFAULT) -> Job:
         """A queued job.
 
         Raises:
@@ -97,6 +104,8 @@ class JobStore:
             "id": str(uuid_utils.uuid7()),
             "model": contract.model,
             "reason": reason,
+            "effort": options.effort,
+            "feedback": options.feedback,
             "state": State.QUEUED,
             "stage": WAITING,
             "percent": 0,
@@ -111,7 +120,7 @@ class JobStore:
         except IntegrityError:
             active = self.active(contract)
             if active is None:  # it ended between the two statements
-                return self.create(contract, reason, key)
+                return self.create(contract, reason, key, options)
             raise TrainingInProgress(f"{contract.model} is being trained by job {active.id}", active.id) from None
         return Job.model_validate(job)
 

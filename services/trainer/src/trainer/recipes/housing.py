@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from mlplatform.contracts import HOUSING
 from trainer.datasets import Source
 from trainer.gate.policy import Policy
-from trainer.recipes.base import RMSE, Recipe
+from trainer.recipes.base import RMSE, Quick, Recipe
 
 _SEED = 42
 
@@ -61,6 +61,7 @@ HOUSING_RECIPE = Recipe(
         "tuned_hist_gradient_boosting": _tuned_hist_gradient_boosting,
     },
     metric=RMSE,
+    quick=Quick(candidates=("ridge", "tuned_hist_gradient_boosting")),
     policy=Policy(worst_loss=0.5, margin=0.01, slice_margin=0.03, slice_rows=100),
     slices=_slices,
 )

@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from mlplatform.contracts import IRIS
 from trainer.datasets import Source
 from trainer.gate.policy import Policy
-from trainer.recipes.base import ACCURACY, Recipe
+from trainer.recipes.base import ACCURACY, Quick, Recipe
 
 _SEED = 42
 
@@ -54,6 +54,7 @@ IRIS_RECIPE = Recipe(
         "nearest_neighbours": _nearest_neighbours,
     },
     metric=ACCURACY,
+    quick=Quick(candidates=("logistic_regression", "support_vectors")),
     # Of thirty rows in the hold-out, one label is three percent, and a tenth of its species.
     policy=Policy(worst_loss=0.1, margin=0.1, slice_margin=0.15, slice_rows=5),
     slices=_slices,
