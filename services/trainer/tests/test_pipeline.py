@@ -18,7 +18,7 @@ from trainer.errors import DataInvalid, ExportFailed
 from trainer.gate.champion import Champion
 from trainer.gate.decision import Verdict
 from trainer.in_memory_tracker import InMemoryTracker
-from trainer.pipeline import FindChampion, TrainedVersion, train
+from trainer.pipeline import FindChampion, Progress, TrainedVersion, train
 from trainer.recipes import RECIPES, Recipe
 
 
@@ -48,6 +48,7 @@ class Stage:
         self.progress: list[tuple[str, int]] = []
         self.champion: Champion | None = None
         self.find_champion: FindChampion = lambda _: self.champion
+        self.tell: Progress = lambda stage, percent: self.progress.append((stage, percent))
 
     def train(self, recipe: Recipe) -> TrainedVersion:
         return train(
@@ -56,7 +57,7 @@ class Stage:
             processed_dir=self.processed_dir,
             tracker=self.tracker,
             find_champion=self.find_champion,
-            progress=lambda stage, percent: self.progress.append((stage, percent)),
+            progress=self.tell,
             reason="a test",
         )
 
@@ -123,7 +124,38 @@ def test_progress_never_goes_back_and_ends_at_a_hundred(stage: Stage) -> None:
     percents = [percent for _, percent in stage.progress]
     assert percents == sorted(percents)
     assert stage.progress[-1] == ("registered", 100)
-    assert {"cross-validate weak", "cross-validate strong", "refit strong"} <= {name for name, _ in stage.progress}
+    assert "refit strong" in [name for name, _ in stage.progress]
+
+
+def test_every_fold_of_every_candidate_is_a_stage_of_its_own(stage: Stage) -> None:
+    stage.train(recipe(weak=weak, strong=strong))
+    folds = [(name, percent) for name, percent in stage.progress if name.startswith("cross-validate")]
+    assert folds[:2] == [("cross-validate weak, fold 1 of 5", 5), ("cross-validate weak, fold 2 of 5", 12)]
+    assert folds[5:7] == [("cross-validate strong, fold 1 of 5", 40), ("cross-validate strong, fold 2 of 5", 47)]
+    assert len(folds) == 10
+
+
+def test_a_training_that_is_called_off_stops_before_the_next_fold(stage: Stage) -> None:
+    class CalledOff(Exception):
+        pass
+
+    def until_the_third_fold(name: str, percent: int) -> None:
+        stage.progress.append((name, percent))
+        if "fold 3" in name:
+            raise CalledOff
+
+    stage.tell = until_the_third_fold
+    with pytest.raises(CalledOff):
+        stage.train(recipe(weak=weak, strong=strong))
+    assert stage.progress[-1][0] == "cross-validate weak, fold 3 of 5"
+    assert [run.succeeded for run in stage.tracker.runs.values()] == [False, False]
+
+
+def test_progress_does_not_go_back_when_a_candidate_gives_way_to_the_next(stage: Stage) -> None:
+    stage.train(recipe(weak=weak, fancy=Unexportable))
+    percents = [percent for _, percent in stage.progress]
+    assert percents == sorted(percents)
+    assert [name for name, _ in stage.progress if name.startswith("refit")] == ["refit fancy", "refit weak"]
 
 
 def test_the_manifest_holds_the_pipelines_own_answers(stage: Stage) -> None:

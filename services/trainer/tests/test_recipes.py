@@ -4,6 +4,7 @@ import pytest
 from sklearn.base import clone
 
 from mlplatform.contracts import CONTRACTS
+from trainer.db.tables import jobs
 from trainer.options import Effort
 from trainer.recipes import RECIPES
 
@@ -19,6 +20,12 @@ def test_every_candidate_is_new_unfitted_and_seeded(model: str) -> None:
         clone(make())
         seeds = {key: value for key, value in make().get_params().items() if key.endswith("random_state")}
         assert None not in seeds.values()
+
+
+@pytest.mark.parametrize("model", RECIPES)
+def test_the_stage_of_every_candidate_fits_into_its_column(model: str) -> None:
+    for name in RECIPES[model].candidates:
+        assert len(f"cross-validate {name}, fold 10 of 10") <= jobs.c.stage.type.length
 
 
 @pytest.mark.parametrize("model", RECIPES)

@@ -94,7 +94,7 @@ def train(
         ExportFailed, ParityCheckFailed: no candidate could be exported faithfully; the last one's reason.
         RegistryUnavailable: the tracker does not answer.
     """
-    contract = recipe.contract
+    contract, progress = recipe.contract, _never_back(progress)
     progress("load", 0)
     dataset = load(contract, recipe.source, data_dir)
     progress("split", 2)
@@ -114,16 +114,32 @@ def train(
     return TrainedVersion(contract.registered_model, version, run_id, winner.candidate.name, winner.metrics, decision)
 
 
+def _never_back(progress: Progress) -> Progress:
+    """Where a refused candidate makes room for the next, some stages come twice; the percent stays where it was."""
+    reached = 0
+
+    def forwards(stage: str, percent: int) -> None:
+        nonlocal reached
+        reached = max(reached, percent)
+        progress(stage, reached)
+
+    return forwards
+
+
 def _validate_all(recipe: Recipe, parts: Split, tracker: Tracker, run_id: str, progress: Progress) -> list[_Candidate]:
     """Cross-validate every candidate, each in a run of its own; best first."""
     candidates = []
     share = (_VALIDATION_ENDS - _VALIDATION_BEGINS) / len(recipe.candidates)
     for index, (name, make) in enumerate(recipe.candidates.items()):
-        progress(f"cross-validate {name}", round(_VALIDATION_BEGINS + index * share))
+
+        def fold_begins(fold: int, name: str = name, index: int = index) -> None:
+            done = index + (fold - 1) / recipe.folds
+            progress(f"cross-validate {name}, fold {fold} of {recipe.folds}", round(_VALIDATION_BEGINS + done * share))
+
         with _run(tracker, recipe.contract.model, name, tags={"candidate": name}, parent=run_id) as nested:
             estimator = make()
             tracker.log_params(nested, _params(estimator))
-            validation = cross_validate(recipe, estimator, parts.train)
+            validation = cross_validate(recipe, estimator, parts.train, fold_begins)
             tracker.log_series(nested, f"cv_{recipe.metric.name}", validation.folds)
             tracker.log_metrics(nested, validation.as_metrics())
         candidates.append(_Candidate(name, nested, validation))
