@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from mlplatform.contracts import HOUSING, Contract, contract_of
+from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.errors import ParityCheckFailed
@@ -11,7 +12,7 @@ from trainer.execution import run_job
 from trainer.gate.decision import Decision, Reason, Verdict
 from trainer.jobs import Job, JobStore, State
 from trainer.options import Effort, Options
-from trainer.pipeline import EVALUATE, Progress, TrainedVersion
+from trainer.pipeline import EVALUATE, TrainedVersion
 
 
 @dataclass

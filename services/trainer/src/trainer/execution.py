@@ -7,12 +7,13 @@ import structlog
 
 from mlplatform.contracts import Contract
 from mlplatform.errors import PlatformError
+from trainer.candidates import Progress
 from trainer.errors import DatabaseUnavailable, TrainingCancelled
 from trainer.gate.decision import Verdict
 from trainer.jobs import Job, JobStore, State
 from trainer.lease import kept_alive
 from trainer.options import Options
-from trainer.pipeline import EVALUATE, Progress, TrainedVersion
+from trainer.pipeline import EVALUATE, TrainedVersion
 
 _log = structlog.get_logger(__name__)
 

@@ -57,6 +57,7 @@ class Recipe:
         policy: what the gate asks of the winner.
         slices: for rows, and each way to slice them, the name of every row's slice.
         folds: of the cross-validation.
+        feedback_share: of all training rows, the most that may be labelled feedback.
         seed: of the shuffling into folds.
     """
 
@@ -68,6 +69,7 @@ class Recipe:
     policy: Policy
     slices: Callable[[pd.DataFrame], Mapping[str, "pd.Series[str]"]]
     folds: int = 5
+    feedback_share: float = 0.2
     seed: int = 42
 
     def with_effort(self, effort: Effort) -> "Recipe":

@@ -52,8 +52,17 @@ def _slices(rows: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 HOUSING_RECIPE = Recipe(
     contract=HOUSING,
-    # A block group's median above 500,000 USD is published as 5.00001.
-    source=Source(file="housing_raw.csv", target_range=(0.0, 5.00001)),
+    source=Source(
+        file="housing_raw.csv",
+        description="Block groups of the United States census in California, one a row",
+        period="1990",
+        limits=(
+            "A median above 500,000 USD is published as 5.00001, so no higher price can be learnt.",
+            "The age of houses is capped at 52 years, the median income at 15.0001.",
+            "Prices are those of 1990.",
+        ),
+        target_range=(0.0, 5.00001),
+    ),
     candidates={
         "ridge": _ridge,
         "random_forest": _random_forest,

@@ -46,7 +46,16 @@ def _slices(rows: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 IRIS_RECIPE = Recipe(
     contract=IRIS,
-    source=Source(file="iris_raw.csv", repeated_rows=1),
+    source=Source(
+        file="iris_raw.csv",
+        description="Flowers measured by Edgar Anderson, 50 of each of three species, one a row",
+        period="published in 1936",
+        limits=(
+            "Every flower is taken for one of the three species, whatever it is.",
+            "The lengths are rounded to a millimetre.",
+        ),
+        repeated_rows=1,
+    ),
     candidates={
         "logistic_regression": _logistic_regression,
         "support_vectors": _support_vectors,
