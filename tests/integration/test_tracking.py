@@ -18,7 +18,7 @@ from mlplatform.registry.manifest import Manifest
 from mlplatform.runtime.session import OnnxModel
 from tests.helpers.ports import free_port
 from trainer.gate.champion import load_champion
-from trainer.pipeline import TrainedVersion, train
+from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES, Recipe
 from trainer.tracking import MlflowTracker
@@ -30,10 +30,8 @@ def registered(recipe: Recipe, url: str, processed_dir: Path) -> TrainedVersion:
     with closing(MlflowRegistry(url)) as registry:
         return train(
             recipe,
-            data_dir=DATA,
-            processed_dir=processed_dir,
+            sources=Sources(DATA, processed_dir, lambda contract: load_champion(contract, registry)),
             tracker=MlflowTracker(url),
-            find_champion=lambda contract: load_champion(contract, registry),
             progress=lambda _stage, _percent: None,
             reason="an integration test",
         )

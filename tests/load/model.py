@@ -74,15 +74,13 @@ def _train(folder: Path) -> None:
     from trainer.datasets import load, split
     from trainer.evaluation import features_and_target
     from trainer.in_memory_tracker import InMemoryTracker
-    from trainer.pipeline import train
+    from trainer.pipeline import Sources, train
     from trainer.recipes import RECIPES
 
     tracker, recipe, data = InMemoryTracker(), RECIPES[HOUSING.model], ROOT / "data"
     trained = train(
         recipe,
-        data_dir=data,
-        processed_dir=folder / "processed",
-        find_champion=lambda _: None,
+        sources=Sources(data, folder / "processed"),
         tracker=tracker,
         progress=lambda stage, _percent: say(f"  {stage}"),
         reason="benchmark",

@@ -11,6 +11,7 @@ from trainer.api import create_app
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.jobs import JobStore
+from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
 from trainer.routes.retraining import retraining_routes
 from trainer.testing import InMemoryModels, InMemoryQueue
@@ -110,7 +111,7 @@ async def test_the_trainer_without_its_database_says_so(queue: InMemoryQueue, tm
     assert "database" in response.json()["reason"]
 
 
-async def retrain(api: httpx.AsyncClient, key: str | None = None, **body: str) -> httpx.Response:
+async def retrain(api: httpx.AsyncClient, key: str | None = None, **body: object) -> httpx.Response:
     headers = {"Idempotency-Key": key} if key else {}
     return await api.post("/retrain", json={"model": "iris", **body}, headers=headers)
 
@@ -127,11 +128,27 @@ async def test_the_same_key_gives_the_same_job_even_after_its_end(
     assert (await retrain(api, "key-2")).json()["id"] != first["id"]
 
 
-async def test_a_key_that_comes_with_another_request_is_refused(api: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("other", [{"reason": "something else"}, {"effort": "quick"}, {"feedback": True}])
+async def test_a_key_that_comes_with_another_request_is_refused(api: httpx.AsyncClient, other: dict[str, Any]) -> None:
     await retrain(api, "key-1")
-    response = await retrain(api, "key-1", reason="something else")
+    response = await retrain(api, "key-1", **other)
     assert response.status_code == 422
     assert "belongs to another request" in response.json()["detail"]
+
+
+async def test_effort_and_feedback_are_kept_with_the_job(api: httpx.AsyncClient, jobs: JobStore) -> None:
+    job = (await retrain(api, effort="quick", feedback=True)).json()
+    assert (job["effort"], job["feedback"]) == ("quick", True)
+    assert jobs.get(job["id"]).options == Options(Effort.QUICK, feedback=True)
+
+
+async def test_without_a_word_a_training_takes_the_full_effort_and_no_feedback(api: httpx.AsyncClient) -> None:
+    job = (await retrain(api)).json()
+    assert (job["effort"], job["feedback"]) == ("full", False)
+
+
+async def test_an_effort_that_does_not_exist_is_refused(api: httpx.AsyncClient) -> None:
+    assert (await retrain(api, effort="heroic")).status_code == 422
 
 
 @pytest.mark.parametrize("key", ["with space", "k" * 256])

@@ -60,7 +60,7 @@ def test_a_broken_cell_is_named_by_line_and_column(tmp_path: Path, line: str, me
 
 
 def test_a_target_out_of_range_is_named_by_line_and_column(tmp_path: Path) -> None:
-    source = Source(file="housing_raw.csv", target_range=(0.0, 5.00001))
+    source = Source(file="housing_raw.csv", description="", period="", target_range=(0.0, 5.00001))
     header = ",".join([*HOUSING.feature_names, HOUSING.target])
     (tmp_path / source.file).write_text(f"{header}\n8.3,41,6.9,1.02,322,2.5,37.88,-122.23,7.5\n")
     with pytest.raises(DataInvalid, match=re.escape("line 2, column MedHouseVal: 7.5 is outside 0.0 to 5.00001")):

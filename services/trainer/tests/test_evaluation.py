@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
 
 from mlplatform.contracts import HOUSING, IRIS
-from trainer.evaluation import CrossValidation, cross_validate, holdout_metrics
+from trainer.evaluation import CrossValidation, cross_validate, features_and_target, holdout_metrics
 from trainer.recipes import ACCURACY, RECIPES, RMSE
 
 
@@ -13,11 +14,53 @@ def houses(*values: float) -> pd.DataFrame:
     return pd.DataFrame([{**HOUSING.example, "MedHouseVal": value} for value in values])
 
 
+def nobody(_fold: int) -> None:
+    """Does not care."""
+
+
 def test_an_error_is_reported_as_a_positive_number() -> None:
-    validation = cross_validate(RECIPES["housing"], DummyRegressor(), houses(*[1.0, 3.0] * 10))
+    validation = cross_validate(RECIPES["housing"], DummyRegressor(), houses(*[1.0, 3.0] * 10), nobody)
     assert len(validation.folds) == 5
     assert validation.mean == pytest.approx(1.0, abs=0.2)
     assert set(validation.as_metrics()) == {"cv_rmse_mean", "cv_rmse_std"}
+
+
+@pytest.mark.parametrize("model", RECIPES)
+def test_every_fold_is_announced_before_it_is_fitted_and_scored_as_scikit_learn_does(
+    model: str, request: pytest.FixtureRequest
+) -> None:
+    rows: pd.DataFrame = request.getfixturevalue(model)
+    recipe = RECIPES[model]
+    (make, *_) = recipe.candidates.values()
+    begun: list[int] = []
+    validation = cross_validate(recipe, make(), rows, begun.append)
+    kind = StratifiedKFold if recipe.contract.is_classification else KFold
+    folds = kind(n_splits=recipe.folds, shuffle=True, random_state=recipe.seed)
+    expected = cross_val_score(
+        make(), *features_and_target(recipe.contract, rows), scoring=recipe.metric.scoring, cv=folds
+    )
+    assert validation.folds == tuple(recipe.metric.sign * expected)
+    assert begun == [1, 2, 3, 4, 5]
+
+
+def test_a_fold_that_must_not_begin_is_not_fitted() -> None:
+    class CalledOff(Exception):
+        pass
+
+    def only_two(fold: int) -> None:
+        if fold == 3:
+            raise CalledOff
+
+    fits: list[int] = []
+
+    class Counting(DummyRegressor):  # type: ignore[misc] # sklearn has no types
+        def fit(self, features: pd.DataFrame, target: "pd.Series[float]") -> DummyRegressor:
+            fits.append(len(features))
+            return super().fit(features, target)
+
+    with pytest.raises(CalledOff):
+        cross_validate(RECIPES["housing"], Counting(), houses(*[1.0, 3.0] * 10), only_two)
+    assert fits == [16, 16]
 
 
 def test_mean_and_spread_are_those_of_the_folds() -> None:

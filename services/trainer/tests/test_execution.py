@@ -4,13 +4,15 @@ from pathlib import Path
 import pytest
 
 from mlplatform.contracts import HOUSING, Contract, contract_of
+from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.errors import ParityCheckFailed
 from trainer.execution import run_job
 from trainer.gate.decision import Decision, Reason, Verdict
 from trainer.jobs import Job, JobStore, State
-from trainer.pipeline import EVALUATE, Progress, TrainedVersion
+from trainer.options import Effort, Options
+from trainer.pipeline import EVALUATE, TrainedVersion
 
 
 @dataclass
@@ -20,12 +22,14 @@ class InstantTraining:
     champions: dict[str, str] = field(default_factory=dict)
     error: BaseException | None = None
     trained: int = 0
+    options: Options | None = None
     promotions: dict[str, str] = field(default_factory=dict)
     challengers: dict[str, str] = field(default_factory=dict)
     verdict: Verdict = Verdict.PROMOTE
 
-    def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+    def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         assert reason
+        self.options = options
         progress("cross-validation", 50)
         if self.error:
             raise self.error
@@ -78,6 +82,13 @@ def test_a_worker_that_has_to_stop_hands_its_job_back_for_another_to_take_at_onc
     assert jobs.get(job.id).state is State.PROMOTED
 
 
+def test_a_training_is_told_what_the_client_chose(jobs: JobStore) -> None:
+    training = InstantTraining()
+    chosen = Options(Effort.QUICK, feedback=True)
+    run_job(jobs.create(HOUSING, "new data", options=chosen).id, jobs, training, "training@one")
+    assert training.options == chosen
+
+
 def test_a_second_delivery_of_an_ended_job_trains_nothing(jobs: JobStore) -> None:
     training = InstantTraining()
     job = jobs.create(HOUSING, "new data")
@@ -105,10 +116,10 @@ def test_an_attempt_that_was_taken_over_promotes_nothing(jobs: JobStore) -> None
     job = jobs.create(HOUSING, "new data")
 
     class Slow(InstantTraining):
-        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+        def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
             jobs.requeue(jobs.get(job.id))
             assert jobs.start(job.id, "training@two")
-            return super().train(model, reason=reason, progress=progress)
+            return super().train(model, reason=reason, options=options, progress=progress)
 
     training = Slow()
     run_job(job.id, jobs, training, "training@one")
@@ -150,11 +161,11 @@ def test_a_job_is_seen_to_be_evaluated(jobs: JobStore) -> None:
     seen = []
 
     class Watched(InstantTraining):
-        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+        def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
             for stage in ("split", EVALUATE):
                 progress(stage, 90)
                 seen.append(jobs.newest(1)[0].state)
-            return super().train(model, reason=reason, progress=progress)
+            return super().train(model, reason=reason, options=options, progress=progress)
 
     run_job(jobs.create(HOUSING, "new data").id, jobs, Watched(), "training@one")
     assert seen == [State.RUNNING, State.EVALUATING]
@@ -164,9 +175,9 @@ def test_a_job_that_nobody_wants_ends_after_the_stage_it_is_in(jobs: JobStore) -
     job = jobs.create(HOUSING, "new data")
 
     class CalledOff(InstantTraining):
-        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+        def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
             jobs.cancel(job.id)
-            return super().train(model, reason=reason, progress=progress)
+            return super().train(model, reason=reason, options=options, progress=progress)
 
     training = CalledOff()
     run_job(job.id, jobs, training, "training@one")
@@ -178,8 +189,8 @@ def test_a_job_that_nobody_wants_promotes_nothing_even_if_its_training_is_over(j
     job = jobs.create(HOUSING, "new data")
 
     class CalledOffLate(InstantTraining):
-        def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
-            trained = super().train(model, reason=reason, progress=progress)
+        def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
+            trained = super().train(model, reason=reason, options=options, progress=progress)
             jobs.cancel(job.id)
             return trained
 

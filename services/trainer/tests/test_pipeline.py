@@ -1,24 +1,34 @@
 """One training from raw data to a registered version, with small candidates."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
+from mlplatform.contracts import IRIS
 from mlplatform.errors import ChecksumMismatch
 from mlplatform.runtime import OnnxModel
+from trainer.candidates import Progress
+from trainer.card.facts import Card
 from trainer.errors import DataInvalid, ExportFailed
 from trainer.gate.champion import Champion
 from trainer.gate.decision import Verdict
+from trainer.gate.judgement import FindChampion
+from trainer.gate.signature import declared
 from trainer.in_memory_tracker import InMemoryTracker
-from trainer.pipeline import FindChampion, TrainedVersion, train
+from trainer.labelled import FeedbackRow
+from trainer.options import DEFAULT, Effort, Options
+from trainer.pipeline import Sources, TrainedVersion, train
+from trainer.provenance import code_version
 from trainer.recipes import RECIPES, Recipe
 
 
@@ -47,17 +57,24 @@ class Stage:
         self.tracker = InMemoryTracker()
         self.progress: list[tuple[str, int]] = []
         self.champion: Champion | None = None
+        self.feedback: dict[str, list[FeedbackRow]] = {}
         self.find_champion: FindChampion = lambda _: self.champion
+        self.tell: Progress = lambda stage, percent: self.progress.append((stage, percent))
 
-    def train(self, recipe: Recipe) -> TrainedVersion:
+    def train(self, recipe: Recipe, options: Options = DEFAULT) -> TrainedVersion:
         return train(
             recipe,
-            data_dir=self.data_dir,
-            processed_dir=self.processed_dir,
+            sources=Sources(
+                data_dir=self.data_dir,
+                processed_dir=self.processed_dir,
+                find_champion=self.find_champion,
+                find_feedback=lambda contract: self.feedback.get(contract.model, []),
+                code_revision="0123abc",
+            ),
             tracker=self.tracker,
-            find_champion=self.find_champion,
-            progress=lambda stage, percent: self.progress.append((stage, percent)),
+            progress=self.tell,
             reason="a test",
+            options=options,
         )
 
 
@@ -93,6 +110,8 @@ def test_a_candidate_that_cannot_be_exported_gives_way_to_the_next(stage: Stage)
     trained = stage.train(recipe(weak=weak, fancy=Unexportable))
     assert trained.candidate == "weak"
     assert "ExportFailed" in stage.tracker.named("fancy").tags["refused"]
+    card = Card.model_validate_json(stage.tracker.releases[0].files["card.json"])
+    assert [candidate.refused is None for candidate in card.making.candidates] == [False, True]
 
 
 def test_without_any_candidate_that_can_be_exported_nothing_is_registered(stage: Stage) -> None:
@@ -123,7 +142,38 @@ def test_progress_never_goes_back_and_ends_at_a_hundred(stage: Stage) -> None:
     percents = [percent for _, percent in stage.progress]
     assert percents == sorted(percents)
     assert stage.progress[-1] == ("registered", 100)
-    assert {"cross-validate weak", "cross-validate strong", "refit strong"} <= {name for name, _ in stage.progress}
+    assert "refit strong" in [name for name, _ in stage.progress]
+
+
+def test_every_fold_of_every_candidate_is_a_stage_of_its_own(stage: Stage) -> None:
+    stage.train(recipe(weak=weak, strong=strong))
+    folds = [(name, percent) for name, percent in stage.progress if name.startswith("cross-validate")]
+    assert folds[:2] == [("cross-validate weak, fold 1 of 5", 5), ("cross-validate weak, fold 2 of 5", 12)]
+    assert folds[5:7] == [("cross-validate strong, fold 1 of 5", 40), ("cross-validate strong, fold 2 of 5", 47)]
+    assert len(folds) == 10
+
+
+def test_a_training_that_is_called_off_stops_before_the_next_fold(stage: Stage) -> None:
+    class CalledOff(Exception):
+        pass
+
+    def until_the_third_fold(name: str, percent: int) -> None:
+        stage.progress.append((name, percent))
+        if "fold 3" in name:
+            raise CalledOff
+
+    stage.tell = until_the_third_fold
+    with pytest.raises(CalledOff):
+        stage.train(recipe(weak=weak, strong=strong))
+    assert stage.progress[-1][0] == "cross-validate weak, fold 3 of 5"
+    assert [run.succeeded for run in stage.tracker.runs.values()] == [False, False]
+
+
+def test_progress_does_not_go_back_when_a_candidate_gives_way_to_the_next(stage: Stage) -> None:
+    stage.train(recipe(weak=weak, fancy=Unexportable))
+    percents = [percent for _, percent in stage.progress]
+    assert percents == sorted(percents)
+    assert [name for name, _ in stage.progress if name.startswith("refit")] == ["refit fancy", "refit weak"]
 
 
 def test_the_manifest_holds_the_pipelines_own_answers(stage: Stage) -> None:
@@ -150,15 +200,25 @@ class OfShuffledLabels(LogisticRegression):  # type: ignore[misc] # sklearn has 
         return self
 
 
+class OfShuffledPrices(HistGradientBoostingRegressor):  # type: ignore[misc] # sklearn has no types
+    """As diligent, of prices."""
+
+    def fit(self, features: pd.DataFrame, target: "pd.Series[float]") -> "OfShuffledPrices":
+        super().fit(features, target.sample(frac=1, random_state=1).to_numpy())
+        self.__class__ = HistGradientBoostingRegressor  # a converter knows no subclass
+        return self
+
+
 def as_champion(stage: Stage, version: str) -> Champion:
-    (release,) = stage.tracker.releases
-    return Champion(version, OnnxModel(release.contract, release.onnx))
+    release = stage.tracker.releases[int(version) - 1]
+    signature = declared(release.manifest, release.onnx)
+    return Champion(version, signature, OnnxModel(release.contract, release.onnx))
 
 
 def test_the_first_version_is_judged_by_itself(stage: Stage) -> None:
     decision = stage.train(recipe(strong=strong)).decision
     assert decision.verdict is Verdict.PROMOTE
-    assert {reason.check for reason in decision.reasons} == {"loss", "size", "latency", "parity"}
+    assert {reason.check for reason in decision.reasons} == {"loss", "size", "latency", "contract", "parity"}
 
 
 def test_a_version_as_good_as_the_champion_is_promoted(stage: Stage) -> None:
@@ -196,6 +256,141 @@ def test_a_champion_that_nobody_could_load_protects_nobody(stage: Stage) -> None
 
     stage.find_champion = broken
     assert stage.train(recipe(strong=strong)).decision.verdict is Verdict.PROMOTE
+
+
+def housing_pieces(data_dir: Path, folder: Path) -> Path:
+    """Every tenth house, and the checksum of them."""
+    header, *lines = (data_dir / "housing_raw.csv").read_text().splitlines(keepends=True)
+    content = "".join([header, *lines[::10]])
+    (folder / "housing_raw.csv").write_text(content)
+    (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(content.encode()).hexdigest()}  housing_raw.csv\n")
+    return folder
+
+
+def test_houses_of_shuffled_prices_are_refused_and_true_ones_replace_them(
+    stage: Stage, data_dir: Path, tmp_path: Path
+) -> None:
+    stage.data_dir = housing_pieces(data_dir, tmp_path)
+    base = RECIPES["housing"]
+    lenient = replace(base, policy=replace(base.policy, worst_loss=2.0))  # a tenth of the houses teaches less
+
+    def shuffled_trees() -> BaseEstimator:
+        return OfShuffledPrices(max_iter=30, random_state=0)
+
+    true = replace(lenient, candidates={"true": lambda: HistGradientBoostingRegressor(max_iter=30, random_state=0)})
+    stage.train(true)
+    stage.champion = as_champion(stage, "1")
+    worse = stage.train(replace(lenient, candidates={"shuffled": shuffled_trees})).decision
+    assert worse.verdict is Verdict.REJECT
+    failed = {reason.check: reason for reason in worse.reasons if not reason.passed}
+    assert {"champion", "slice"} <= failed.keys()
+    numbers = failed["champion"].numbers
+    assert numbers["candidate"] > numbers["champion"] + 0.3
+    assert numbers["interval_low"] > numbers["margin"]
+
+    stage.champion = as_champion(stage, "2")
+    better = stage.train(true).decision
+    assert better.verdict is Verdict.PROMOTE
+    assert {reason.check: reason for reason in better.reasons}["champion"].numbers["interval_high"] < 0
+    assert {"slice"} < {reason.check for reason in better.reasons}
+
+
+def test_a_champion_of_another_contract_is_no_measure_and_keeps_its_place(stage: Stage) -> None:
+    stage.train(recipe(strong=strong))
+    (release,) = stage.tracker.releases
+    turned = replace(declared(release.manifest, release.onnx), features=tuple(reversed(release.contract.feature_names)))
+    stage.champion = Champion("1", turned, None)
+    decision = stage.train(recipe(strong=strong)).decision
+    assert decision.verdict is Verdict.REJECT
+    assert [reason.check for reason in decision.reasons if not reason.passed] == ["contract"]
+    assert "those of version 1" in decision.summary
+
+
+def test_a_quick_training_tries_less_and_is_judged_as_any_other(stage: Stage) -> None:
+    trained = stage.train(RECIPES["iris"], Options(Effort.QUICK))
+    assert trained.decision.verdict is Verdict.PROMOTE
+    names = [run.name for run in stage.tracker.runs.values()]
+    assert sorted(names) == ["logistic_regression", "support_vectors", "training"]
+    assert len(stage.tracker.named("support_vectors").series["cv_accuracy"]) == 3
+    (release,) = stage.tracker.releases
+    assert release.tags["effort"] == stage.tracker.named("training").tags["effort"] == "quick"
+    assert json.loads(release.tags["parity"])["passed"]
+
+
+def test_run_and_version_say_where_they_come_from(stage: Stage) -> None:
+    stage.train(recipe(weak=weak, strong=strong))
+    stage.champion = as_champion(stage, "1")
+    stage.train(recipe(strong=strong))
+    first, second = stage.tracker.releases
+    run = stage.tracker.runs[second.run_id]
+    expected = {
+        "reason": "a test",
+        "effort": "full",
+        "seed": "42",
+        "data_sha256": hashlib.sha256((stage.data_dir / "iris_raw.csv").read_bytes()).hexdigest(),
+        "data_period": "published in 1936",
+        "data_rows": "150",
+        "train_rows": "120",
+        "holdout_rows": "30",
+        "code_version": code_version(),
+        "code_revision": "0123abc",
+        "library.numpy": version("numpy"),
+        "parent_version": "1",
+        "gate": "promote",
+        "candidate": "strong",
+    }
+    assert expected.items() <= second.tags.items()
+    assert expected.items() <= run.tags.items()
+    assert "parent_version" not in first.tags
+    assert run.params["max_iter"] == json.loads(second.tags["parameters"])["max_iter"] == "1000"
+    assert float(second.tags["metric.accuracy"]) == pytest.approx(run.metrics["holdout_accuracy"], abs=1e-5)
+
+
+def test_feedback_is_trained_on_only_when_it_is_asked_for(stage: Stage) -> None:
+    odd = [FeedbackRow(f"{number}", {**IRIS.example, "petal_width": 9.0 + number}, "setosa") for number in range(3)]
+    stage.feedback = {"iris": [*odd, FeedbackRow("x", dict(IRIS.example), "tulip")]}
+    stage.train(recipe(strong=strong))
+    stage.train(recipe(strong=strong), Options(feedback=True))
+    without, with_it = stage.tracker.releases
+    assert without.manifest.training_range["petal_width"] == (0.1, 2.5)
+    assert with_it.manifest.training_range["petal_width"] == (0.1, 11.0)
+    assert sorted(without.manifest.golden.rows) == sorted(with_it.manifest.golden.rows)  # the hold-out is the same
+    assert "feedback_rows" not in without.tags
+    for tags in (with_it.tags, stage.tracker.runs[with_it.run_id].tags):
+        assert tags["feedback_rows"] == "3"
+        assert json.loads(tags["feedback_refused"]) == {"truth cannot be": 1}
+        assert len(tags["feedback_sha256"]) == 64
+    card = Card.model_validate_json(with_it.files["card.json"])
+    assert card.data.feedback is not None
+    assert (card.data.feedback.used, card.data.feedback.refused) == (3, {"truth cannot be": 1})
+    assert (card.data.rows, card.data.train_rows, card.data.holdout_rows) == (150, 120, 30)
+
+
+def test_the_card_tells_what_was_found_out(stage: Stage) -> None:
+    stage.train(recipe(weak=weak, strong=strong))
+    stage.champion = as_champion(stage, "1")
+    trained = stage.train(recipe(fancy=Unexportable, strong=strong, weak=weak))
+    first, second = (Card.model_validate_json(release.files["card.json"]) for release in stage.tracker.releases)
+    assert (first.making.parent, second.making.parent) == (None, "1")
+    assert second.making.winner == "strong"
+    refused = {candidate.name: candidate.refused for candidate in second.making.candidates}
+    assert set(refused.values()) == {None}
+    accuracy = second.metrics["accuracy"]
+    assert accuracy.value == trained.metrics["holdout_accuracy"]
+    assert accuracy.low <= accuracy.value <= accuracy.high
+    assert [(part.name, part.rows) for part in second.slices] == [
+        ("species: setosa", 10),
+        ("species: versicolor", 10),
+        ("species: virginica", 10),
+    ]
+    assert all(part.champion == part.loss for part in second.slices)
+    assert all(part.champion is None for part in first.slices)
+    assert second.gate.model_dump()["verdict"] == "promote"
+    assert [feature.name for feature in second.features] == list(IRIS.feature_names)
+    assert (second.features[0].low, second.features[0].high) == (IRIS.bounds[0][0], 100)
+    assert (second.features[0].seen_low, second.features[0].seen_high) == (4.3, 7.9)
+    assert second.onnx_sha256 == stage.tracker.releases[1].manifest.onnx_sha256
+    assert list(RECIPES["iris"].source.limits) == second.limits
 
 
 def test_the_same_data_seed_and_code_give_the_same_bytes_and_metrics(stage: Stage) -> None:

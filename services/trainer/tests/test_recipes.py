@@ -4,6 +4,8 @@ import pytest
 from sklearn.base import clone
 
 from mlplatform.contracts import CONTRACTS
+from trainer.db.tables import jobs
+from trainer.options import Effort
 from trainer.recipes import RECIPES
 
 
@@ -18,3 +20,19 @@ def test_every_candidate_is_new_unfitted_and_seeded(model: str) -> None:
         clone(make())
         seeds = {key: value for key, value in make().get_params().items() if key.endswith("random_state")}
         assert None not in seeds.values()
+
+
+@pytest.mark.parametrize("model", RECIPES)
+def test_the_stage_of_every_candidate_fits_into_its_column(model: str) -> None:
+    for name in RECIPES[model].candidates:
+        assert len(f"cross-validate {name}, fold 10 of 10") <= jobs.c.stage.type.length
+
+
+@pytest.mark.parametrize("model", RECIPES)
+def test_a_quick_training_tries_less_of_the_same(model: str) -> None:
+    full, quick = (RECIPES[model].with_effort(effort) for effort in (Effort.FULL, Effort.QUICK))
+    assert full == RECIPES[model]
+    assert 0 < len(quick.candidates) < len(full.candidates)
+    assert quick.candidates.items() <= full.candidates.items()
+    assert 2 <= quick.folds < full.folds
+    assert (quick.policy, quick.metric, quick.seed) == (full.policy, full.metric, full.seed)

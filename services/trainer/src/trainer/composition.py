@@ -1,10 +1,13 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
 from mlplatform.contracts import Contract, contract_of
+from trainer.candidates import Progress
 from trainer.db.engine import connect
+from trainer.feedback import FeedbackStore
 from trainer.gate.champion import load_champion
 from trainer.jobs import Job, JobStore
-from trainer.pipeline import Progress, TrainedVersion, train
+from trainer.options import Options
+from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.ledger import CHALLENGER, Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES
@@ -24,24 +27,30 @@ class RegisteredTraining:
     """
 
     def __init__(self, settings: TrainerSettings) -> None:
-        self._settings = settings
+        engine = connect(settings.database_url)
         self._tracker = MlflowTracker(settings.mlflow_url)
         self._registry = MlflowRegistry(settings.mlflow_url)
-        self._ledger = Ledger(connect(settings.database_url), self._registry)
+        self._ledger = Ledger(engine, self._registry)
+        self._sources = Sources(
+            data_dir=settings.data_dir,
+            processed_dir=settings.processed_dir,
+            find_champion=lambda contract: load_champion(contract, self._registry),
+            find_feedback=FeedbackStore(engine).newest_first,
+            code_revision=settings.code_revision,
+        )
 
     def close(self) -> None:
         """Hang up."""
         self._registry.close()
 
-    def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+    def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         return train(
             RECIPES[contract_of(model).model],
-            data_dir=self._settings.data_dir,
-            processed_dir=self._settings.processed_dir,
+            sources=self._sources,
             tracker=self._tracker,
-            find_champion=lambda contract: load_champion(contract, self._registry),
             progress=progress,
             reason=reason,
+            options=options,
         )
 
     def promote(self, trained: TrainedVersion, job: Job) -> None:

@@ -29,11 +29,17 @@ class Source:
 
     Args:
         file: its name in the data folder.
+        description: what a row is.
+        period: when the rows were observed.
+        limits: what a reader of a model card should know of the data.
         target_range: the least and the greatest target of a regression; none for a classification.
         repeated_rows: how many rows of the true data equal an earlier one.
     """
 
     file: str
+    description: str
+    period: str
+    limits: tuple[str, ...] = ()
     target_range: tuple[float, float] | None = None
     repeated_rows: int = 0
 
@@ -114,7 +120,7 @@ def _problems(contract: Contract, source: Source, lines: Sequence[Sequence[str]]
 
 def _cell_problems(contract: Contract, source: Source, number: int, cells: dict[str, str]) -> Iterator[str]:
     target = cells[contract.target]
-    if problem := _target_problem(contract, source, target):
+    if problem := target_problem(contract, source, target):
         yield f"line {number}, column {contract.target}: {problem}"
     values: dict[str, float] = {}
     for column in contract.feature_names:
@@ -132,7 +138,8 @@ def _cell_problems(contract: Contract, source: Source, number: int, cells: dict[
                 yield f"line {number}, column {column}: {cells[column]}: {refusal['msg']}"
 
 
-def _target_problem(contract: Contract, source: Source, cell: str) -> str | None:
+def target_problem(contract: Contract, source: Source, cell: str) -> str | None:
+    """Why a target cannot be what it says, if so."""
     if contract.is_classification:
         known = cell in contract.labels
         return None if known else f"{cell!r} is none of {', '.join(contract.labels)}"

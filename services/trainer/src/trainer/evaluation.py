@@ -1,21 +1,22 @@
 """How good a candidate is. Pure: rows in, numbers out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import (
     accuracy_score,
     f1_score,
+    get_scorer,
     log_loss,
     mean_absolute_error,
     median_absolute_error,
     r2_score,
     root_mean_squared_error,
 )
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from mlplatform.contracts import Contract
 from trainer.recipes.base import Metric, Recipe
@@ -41,13 +42,23 @@ class CrossValidation:
         return {f"cv_{self.metric.name}_mean": self.mean, f"cv_{self.metric.name}_std": self.std}
 
 
-def cross_validate(recipe: Recipe, estimator: BaseEstimator, train: pd.DataFrame) -> CrossValidation:
-    """Fit and score an unfitted estimator on each fold; classes keep their shares in every fold."""
+def cross_validate(
+    recipe: Recipe, estimator: BaseEstimator, train: pd.DataFrame, begins: Callable[[int], None]
+) -> CrossValidation:
+    """Fit and score an unfitted estimator on each fold; classes keep their shares in every fold.
+
+    As scikit-learn's `cross_val_score`, but calls `begins` with the number of each fold before it is fitted.
+    """
     kind = StratifiedKFold if recipe.contract.is_classification else KFold
     folds = kind(n_splits=recipe.folds, shuffle=True, random_state=recipe.seed)
     features, target = features_and_target(recipe.contract, train)
-    scores = cross_val_score(estimator, features, target, scoring=recipe.metric.scoring, cv=folds, error_score="raise")
-    return CrossValidation(recipe.metric, tuple(float(recipe.metric.sign * score) for score in scores))
+    scorer = get_scorer(recipe.metric.scoring)
+    scores = []
+    for number, (seen, unseen) in enumerate(folds.split(features, target), start=1):
+        begins(number)
+        fitted = clone(estimator).fit(features.iloc[seen], target.iloc[seen])
+        scores.append(float(recipe.metric.sign * scorer(fitted, features.iloc[unseen], target.iloc[unseen])))
+    return CrossValidation(recipe.metric, tuple(scores))
 
 
 def holdout_metrics(contract: Contract, estimator: BaseEstimator, holdout: pd.DataFrame) -> Mapping[str, float]:

@@ -7,11 +7,13 @@ import structlog
 
 from mlplatform.contracts import Contract
 from mlplatform.errors import PlatformError
+from trainer.candidates import Progress
 from trainer.errors import DatabaseUnavailable, TrainingCancelled
 from trainer.gate.decision import Verdict
 from trainer.jobs import Job, JobStore, State
 from trainer.lease import kept_alive
-from trainer.pipeline import EVALUATE, Progress, TrainedVersion
+from trainer.options import Options
+from trainer.pipeline import EVALUATE, TrainedVersion
 
 _log = structlog.get_logger(__name__)
 
@@ -19,7 +21,7 @@ _log = structlog.get_logger(__name__)
 class Training(Protocol):
     """Makes versions and lets them serve."""
 
-    def train(self, model: str, *, reason: str, progress: Progress) -> TrainedVersion:
+    def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         """Train, verify and register a version."""
         ...
 
@@ -79,7 +81,7 @@ def _train(job: Job, jobs: JobStore, training: Training) -> None:
             jobs.progress(job, stage, percent, state=State.EVALUATING if stage == EVALUATE else State.RUNNING)
             _stop_if_unwanted(job, jobs)
 
-    trained = training.train(job.model, reason=job.reason, progress=progress)
+    trained = training.train(job.model, reason=job.reason, options=job.options, progress=progress)
     if not jobs.sign_of_life(job):
         _log.warning("another attempt has taken over; nothing is promoted", version=trained.version)
         return

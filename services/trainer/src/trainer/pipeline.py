@@ -1,51 +1,54 @@
 """One training: raw data in, a verified and registered version out."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 
-import numpy as np
-import pandas as pd
-import structlog
-from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from mlplatform.contracts import Contract
-from mlplatform.errors import ArtifactRejected, ModelVersionNotFound, RegistryUnavailable
-from mlplatform.runtime.session import OnnxModel
+from trainer.candidates import Progress, Winner, best_faithful, validate_all
+from trainer.card.facts import Card, Making
+from trainer.card.gathering import candidate_facts, gather
 from trainer.datasets import Split, load, process
-from trainer.errors import ExportFailed, ParityCheckFailed
-from trainer.evaluation import CrossValidation, cross_validate, features_and_target, holdout_metrics
-from trainer.export import to_onnx
-from trainer.gate.champion import Champion
-from trainer.gate.comparison import Comparison, Losses, compare, loss, row_losses
-from trainer.gate.decision import Decision, Evidence, decide
-from trainer.parity import ParityReport, check
-from trainer.promotions.registry import GATE_FILE
+from trainer.evaluation import features_and_target
+from trainer.gate.decision import Decision
+from trainer.gate.judgement import FindChampion, Judgement, judge
+from trainer.labelled import FeedbackRow, choose, with_labelled
+from trainer.options import DEFAULT, Options
+from trainer.promotions.registry import CARD_FILE, GATE_FILE
+from trainer.provenance import code_facts, data_facts, origin_tags
 from trainer.recipes.base import Recipe
-from trainer.release import make_manifest, origin_tags
-from trainer.tracker import Release, Tracker
-
-Progress = Callable[[str, int], None]
-"""Called with the stage that begins and the percent that is done."""
-
-FindChampion = Callable[[Contract], Champion | None]
-"""The version that serves, if there is one; raises as `load_champion` does."""
+from trainer.tracker import Release, Tracker, recorded_run
 
 EVALUATE = "evaluate"
 """The stage in which the candidate meets the champion."""
 
 VERDICT_TAG = "gate"
+METRIC_TAG = "metric."
 
 _EXAMPLE_ROWS = 5
-_VALIDATION_BEGINS, _VALIDATION_ENDS = 5, 75
-_REFUSED_TAG = "refused"
-_TIMED_ROWS = 200
 
-_log = structlog.get_logger(__name__)
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a training takes things from.
+
+    Args:
+        data_dir: the raw data and their checksums.
+        processed_dir: where train and hold-out sets are kept.
+        find_champion: the version that serves.
+        find_feedback: the labelled feedback to a model's predictions, newest first.
+        code_revision: the commit that runs.
+    """
+
+    data_dir: Path
+    processed_dir: Path
+    find_champion: FindChampion = lambda _: None
+    find_feedback: Callable[[Contract], Iterable[FeedbackRow]] = lambda _: ()
+    code_revision: str = "unknown"
 
 
 @dataclass(frozen=True)
@@ -60,200 +63,111 @@ class TrainedVersion:
     decision: Decision
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    name: str
-    run_id: str
-    validation: CrossValidation
-
-
-@dataclass(frozen=True)
-class _Winner:
-    candidate: _Candidate
-    estimator: BaseEstimator
-    onnx: bytes
-    model: OnnxModel
-    parity: ParityReport
-    metrics: dict[str, float]
-
-
 def train(
     recipe: Recipe,
     *,
-    data_dir: Path,
-    processed_dir: Path,
+    sources: Sources,
     tracker: Tracker,
-    find_champion: FindChampion,
     progress: Progress,
     reason: str,
+    options: Options = DEFAULT,
 ) -> TrainedVersion:
-    """Train every candidate of a recipe and register the best one that ONNX answers alike, with the gate's decision.
+    """Train the candidates of a recipe and register the best one that ONNX answers alike, with the gate's decision.
 
     Raises:
         DataInvalid: the raw data is broken; nothing was trained.
         ExportFailed, ParityCheckFailed: no candidate could be exported faithfully; the last one's reason.
         RegistryUnavailable: the tracker does not answer.
+        DatabaseUnavailable: the feedback cannot be read.
     """
+    recipe, progress = recipe.with_effort(options.effort), _never_back(progress)
     contract = recipe.contract
     progress("load", 0)
-    dataset = load(contract, recipe.source, data_dir)
+    dataset = load(contract, recipe.source, sources.data_dir)
     progress("split", 2)
-    parts = process(contract, dataset, processed_dir)
-    origin = origin_tags(data_sha256=dataset.sha256, reason=reason)
+    parts = process(contract, dataset, sources.processed_dir)
+    labelled = None
+    if options.feedback:
+        progress("choose feedback", 4)
+        labelled = choose(
+            contract, recipe.source, sources.find_feedback(contract), parts, most_share=recipe.feedback_share
+        )
+    data, code = data_facts(recipe.source, dataset, parts, labelled), code_facts(sources.code_revision)
+    parts = Split(with_labelled(parts.train, labelled), parts.holdout)
+    origin = origin_tags(recipe, data, code, reason, options)
     # One thread: OpenMP's threads spin, and where cores are shared that takes a hundred times as long.
-    with threadpool_limits(limits=1), _run(tracker, contract.model, "training", tags=origin) as run_id:
-        candidates = _validate_all(recipe, parts, tracker, run_id, progress)
-        winner = _best_faithful(recipe, candidates, parts, tracker, progress)
+    with threadpool_limits(limits=1), recorded_run(tracker, contract.model, "training", tags=origin) as run_id:
+        candidates = validate_all(recipe, parts, tracker, run_id, progress)
+        winner = best_faithful(recipe, candidates, parts, tracker, progress)
+        tracker.log_params(run_id, winner.candidate.params)
         tracker.log_metrics(run_id, winner.metrics)
-        tracker.set_tags(run_id, {"candidate": winner.candidate.name})
         progress(EVALUATE, 90)
-        decision = _judge(recipe, winner, parts, find_champion)
+        judgement = judge(recipe, winner, parts.holdout, sources.find_champion)
+        outcome = _outcome_tags(winner, judgement)
+        tracker.set_tags(run_id, outcome)
         progress("register", 95)
-        version = tracker.register(_release(recipe, winner, parts, run_id, origin, decision))
+        making = Making(
+            reason=reason,
+            effort=options.effort,
+            run_id=run_id,
+            made_at=datetime.now(UTC),
+            seed=recipe.seed,
+            metric=recipe.metric.name,
+            candidates=candidate_facts(candidates, winner.refused),
+            winner=winner.candidate.name,
+            parent=judgement.champion,
+        )
+        card = gather(recipe, winner, judgement, parts.holdout, data=data, making=making, code=code)
+        version = tracker.register(_release(recipe, winner, parts, {**origin, **outcome}, judgement.decision, card))
     progress("registered", 100)
-    return TrainedVersion(contract.registered_model, version, run_id, winner.candidate.name, winner.metrics, decision)
-
-
-def _validate_all(recipe: Recipe, parts: Split, tracker: Tracker, run_id: str, progress: Progress) -> list[_Candidate]:
-    """Cross-validate every candidate, each in a run of its own; best first."""
-    candidates = []
-    share = (_VALIDATION_ENDS - _VALIDATION_BEGINS) / len(recipe.candidates)
-    for index, (name, make) in enumerate(recipe.candidates.items()):
-        progress(f"cross-validate {name}", round(_VALIDATION_BEGINS + index * share))
-        with _run(tracker, recipe.contract.model, name, tags={"candidate": name}, parent=run_id) as nested:
-            estimator = make()
-            tracker.log_params(nested, _params(estimator))
-            validation = cross_validate(recipe, estimator, parts.train)
-            tracker.log_series(nested, f"cv_{recipe.metric.name}", validation.folds)
-            tracker.log_metrics(nested, validation.as_metrics())
-        candidates.append(_Candidate(name, nested, validation))
-    return sorted(candidates, key=lambda candidate: recipe.metric.rank(candidate.validation.mean))
-
-
-def _best_faithful(
-    recipe: Recipe, candidates: list[_Candidate], parts: Split, tracker: Tracker, progress: Progress
-) -> _Winner:
-    refusal: ExportFailed | ParityCheckFailed | None = None
-    for candidate in candidates:
-        try:
-            return _verify(recipe, candidate, parts, tracker, progress)
-        except (ExportFailed, ParityCheckFailed) as error:
-            tracker.set_tags(candidate.run_id, {_REFUSED_TAG: f"{type(error).__name__}: {error}"})
-            refusal = error
-    raise refusal or ExportFailed(f"the recipe of {recipe.contract.model!r} has no candidates")
-
-
-def _verify(recipe: Recipe, candidate: _Candidate, parts: Split, tracker: Tracker, progress: Progress) -> _Winner:
-    """Fit on all training rows, measure on the hold-out, export, and compare."""
-    contract = recipe.contract
-    progress(f"refit {candidate.name}", 75)
-    estimator = recipe.candidates[candidate.name]()
-    estimator.fit(*features_and_target(contract, parts.train))
-    scores = holdout_metrics(contract, estimator, parts.holdout)
-    tracker.log_metrics(candidate.run_id, scores)
-    progress(f"export {candidate.name}", 80)
-    onnx = to_onnx(contract, estimator)
-    try:
-        model = OnnxModel(contract, onnx)
-    except ArtifactRejected as error:
-        raise ExportFailed(f"the runtime refuses the exported file: {error}") from error
-    progress(f"check parity of {candidate.name}", 85)
-    report = check(contract, estimator, model.run, train=parts.train, holdout=parts.holdout)
-    return _Winner(candidate, estimator, onnx, model, report, {**candidate.validation.as_metrics(), **scores})
-
-
-def _judge(recipe: Recipe, winner: _Winner, parts: Split, find_champion: FindChampion) -> Decision:
-    """What the gate says of the winner, on the hold-out that no version has been trained on."""
-    losses = _losses(recipe.contract, winner.model, parts.holdout)
-    evidence = Evidence(
-        loss=loss(losses, is_classification=recipe.contract.is_classification),
-        onnx_bytes=len(winner.onnx),
-        row_microseconds=_row_microseconds(recipe.contract, winner.model, parts.holdout),
-        parity_difference=winner.parity.max_error,
-    )
-    return decide(recipe.policy, evidence, _beside_champion(recipe, losses, parts.holdout, find_champion))
-
-
-def _beside_champion(
-    recipe: Recipe, losses: Losses, holdout: pd.DataFrame, find_champion: FindChampion
-) -> Comparison | None:
-    try:
-        champion = find_champion(recipe.contract)
-    except (ArtifactRejected, ModelVersionNotFound) as error:
-        # A champion that no predictor could load either protects nobody.
-        _log.warning("the champion cannot be met", model=recipe.contract.model, reason=str(error))
-        return None
-    if champion is None:
-        return None
-    return compare(
-        losses,
-        _losses(recipe.contract, champion.model, holdout),
-        champion.version,
-        recipe.slices(holdout),
-        is_classification=recipe.contract.is_classification,
-        seed=recipe.seed,
+    return TrainedVersion(
+        contract.registered_model, version, run_id, winner.candidate.name, winner.metrics, judgement.decision
     )
 
 
-def _losses(contract: Contract, model: OnnxModel, holdout: pd.DataFrame) -> Losses:
-    features, target = features_and_target(contract, holdout)
-    predicted, _ = model.run(features.to_numpy(dtype=np.float64))
-    return row_losses(target, predicted)
+def _never_back(progress: Progress) -> Progress:
+    """Where a refused candidate makes room for the next, some stages come twice; the percent stays where it was."""
+    reached = 0
+
+    def forwards(stage: str, percent: int) -> None:
+        nonlocal reached
+        reached = max(reached, percent)
+        progress(stage, reached)
+
+    return forwards
 
 
-def _row_microseconds(contract: Contract, model: OnnxModel, holdout: pd.DataFrame) -> float:
-    """The median over rows in turn: the first calls and the interruptions do not count."""
-    features, _ = features_and_target(contract, holdout.head(_TIMED_ROWS))
-    durations = []
-    for row in features.to_numpy(dtype=np.float64).tolist():
-        began = perf_counter()
-        model.run_few([row])
-        durations.append(perf_counter() - began)
-    return float(np.median(durations) * 1e6)
+def _outcome_tags(winner: Winner, judgement: Judgement) -> Mapping[str, str]:
+    parent = {"parent_version": judgement.champion} if judgement.champion else {}
+    return {"candidate": winner.candidate.name, VERDICT_TAG: str(judgement.decision.verdict), **parent}
 
 
 def _release(
-    recipe: Recipe, winner: _Winner, parts: Split, run_id: str, origin: Mapping[str, str], decision: Decision
+    recipe: Recipe, winner: Winner, parts: Split, tags: Mapping[str, str], decision: Decision, card: Card
 ) -> Release:
-    contract, validation = recipe.contract, winner.candidate.validation
-    examples, _ = features_and_target(contract, parts.holdout.head(_EXAMPLE_ROWS))
+    validation, metric = winner.candidate.validation, recipe.metric.name
+    examples, _ = features_and_target(recipe.contract, parts.holdout.head(_EXAMPLE_ROWS))
+    holdout_metrics = {f"{METRIC_TAG}{name}": f"{measure.value:.6g}" for name, measure in card.metrics.items()}
     return Release(
-        contract=contract,
-        run_id=run_id,
+        contract=recipe.contract,
+        run_id=card.making.run_id,
         estimator=winner.estimator,
         onnx=winner.onnx,
-        manifest=make_manifest(contract, winner.estimator, winner.onnx, train=parts.train, holdout=parts.holdout),
+        manifest=winner.manifest,
         example=examples,
         tags={
-            **origin,
-            "candidate": winner.candidate.name,
+            **tags,
+            **holdout_metrics,
+            "parameters": json.dumps(dict(winner.candidate.params)),
             "parity": json.dumps(winner.parity.as_json()),
-            VERDICT_TAG: str(decision.verdict),
         },
-        files={GATE_FILE: json.dumps(decision.as_json(), indent=2).encode()},
+        files={
+            GATE_FILE: json.dumps(decision.as_json(), indent=2).encode(),
+            CARD_FILE: card.model_dump_json(indent=2).encode(),
+        },
         description=(
             f"{winner.candidate.name}, the best of {len(recipe.candidates)} candidates: "
-            f"{validation.metric.name} {validation.mean:.4f} ± {validation.std:.4f} in {recipe.folds} folds, "
-            f"{winner.metrics[f'holdout_{validation.metric.name}']:.4f} on the hold-out."
+            f"{metric} {validation.mean:.4f} ± {validation.std:.4f} in {recipe.folds} folds, "
+            f"{winner.metrics[f'holdout_{metric}']:.4f} on the hold-out."
         ),
     )
-
-
-def _params(estimator: BaseEstimator) -> Mapping[str, str]:
-    """The settings that say something: plain values, not the steps that hold them."""
-    plain = (str, int, float, bool, type(None))
-    return {name: str(value) for name, value in estimator.get_params().items() if isinstance(value, plain)}
-
-
-@contextmanager
-def _run(
-    tracker: Tracker, experiment: str, name: str, *, tags: Mapping[str, str], parent: str | None = None
-) -> Iterator[str]:
-    run_id = tracker.start_run(experiment, name, tags=tags, parent=parent)
-    try:
-        yield run_id
-    except BaseException:
-        with suppress(RegistryUnavailable):  # what went wrong first is what is told
-            tracker.end_run(run_id, succeeded=False)
-        raise
-    tracker.end_run(run_id, succeeded=True)

@@ -1,8 +1,6 @@
-"""What a version says of itself: manifest, golden rows, tags."""
+"""What a version says of itself to predictors: manifest and golden rows."""
 
 import hashlib
-from collections.abc import Mapping
-from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,6 @@ from mlplatform.registry.manifest import GoldenRows, Manifest
 from trainer.evaluation import features_and_target
 
 _GOLDEN_ROWS = 32
-_LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "mlflow-skinny", "numpy", "pandas")
 
 
 def make_manifest(
@@ -47,9 +44,3 @@ def golden_rows(contract: Contract, estimator: BaseEstimator, holdout: pd.DataFr
         predictions=estimator.predict(chosen).tolist(),
         probabilities=estimator.predict_proba(chosen).tolist() if contract.is_classification else [],
     )
-
-
-def origin_tags(*, data_sha256: str, reason: str) -> Mapping[str, str]:
-    """Where a run or version comes from: data, code, libraries, and why it was made."""
-    libraries = {f"library.{name}": version(name) for name in _LIBRARIES}
-    return {"data_sha256": data_sha256, "code_version": version("trainer"), "reason": reason, **libraries}

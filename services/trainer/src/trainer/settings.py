@@ -23,5 +23,8 @@ class TrainerSettings(HttpSettings):
     beat_schedule: Path = Path("beat-schedule")
     """File in which beat remembers when it last ran what."""
 
+    code_revision: str = "unknown"
+    """The commit that an image was built from; kept with what it trains."""
+
     heartbeat_file: Path | None = None
     """File that the worker and beat touch while they do their work, for a health check to look at."""

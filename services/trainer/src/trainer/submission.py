@@ -3,10 +3,18 @@
 from mlplatform.contracts import Contract
 from trainer.errors import BrokerUnavailable, KeyReused, TrainingInProgress
 from trainer.jobs import Job, JobStore
+from trainer.options import DEFAULT, Options
 from trainer.tasks import Queue
 
 
-def submit(contract: Contract, reason: str, jobs: JobStore, queue: Queue, key: str | None = None) -> Job:
+def submit(
+    contract: Contract,
+    reason: str,
+    jobs: JobStore,
+    queue: Queue,
+    key: str | None = None,
+    options: Options = DEFAULT,
+) -> Job:
     """Write the row, then publish its id; the same key gives the same job again.
 
     Raises:
@@ -14,13 +22,13 @@ def submit(contract: Contract, reason: str, jobs: JobStore, queue: Queue, key: s
         KeyReused: the key belongs to another request.
         BrokerUnavailable: the job ended at once as failed, and can be asked for again.
     """
-    known = _known(contract, reason, jobs, key)
+    known = _known(contract, reason, jobs, key, options)
     if known:
         return known
     try:
-        job = jobs.create(contract, reason, key)
+        job = jobs.create(contract, reason, key, options)
     except TrainingInProgress:
-        twin = _known(contract, reason, jobs, key)  # the same request, at the same moment
+        twin = _known(contract, reason, jobs, key, options)  # the same request, at the same moment
         if twin:
             return twin
         raise
@@ -32,8 +40,8 @@ def submit(contract: Contract, reason: str, jobs: JobStore, queue: Queue, key: s
     return job
 
 
-def _known(contract: Contract, reason: str, jobs: JobStore, key: str | None) -> Job | None:
+def _known(contract: Contract, reason: str, jobs: JobStore, key: str | None, options: Options) -> Job | None:
     job = jobs.of_key(key) if key else None
-    if job and (job.model, job.reason) != (contract.model, reason):
+    if job and (job.model, job.reason, job.options) != (contract.model, reason, options):
         raise KeyReused(f"the key belongs to another request, which made job {job.id}")
     return job

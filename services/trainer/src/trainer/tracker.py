@@ -3,7 +3,8 @@
 `trainer.tracking` is the real one, `trainer.in_memory_tracker` its twin for tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from mlplatform.contracts import Contract
+from mlplatform.errors import RegistryUnavailable
 from mlplatform.registry.manifest import Manifest
 
 
@@ -74,3 +76,18 @@ class Tracker(Protocol):
     def register(self, release: Release) -> str:
         """Make a new version, complete with its files and tags; returns its number. Moves no alias."""
         ...
+
+
+@contextmanager
+def recorded_run(
+    tracker: Tracker, experiment: str, name: str, *, tags: Mapping[str, str], parent: str | None = None
+) -> Iterator[str]:
+    """A run that is open for as long as the block runs, and ends as the block does."""
+    run_id = tracker.start_run(experiment, name, tags=tags, parent=parent)
+    try:
+        yield run_id
+    except BaseException:
+        with suppress(RegistryUnavailable):  # what went wrong first is what is told
+            tracker.end_run(run_id, succeeded=False)
+        raise
+    tracker.end_run(run_id, succeeded=True)

@@ -7,10 +7,12 @@ from sklearn.linear_model import LogisticRegression
 
 from mlplatform.contracts import IRIS
 from mlplatform.errors import ChecksumMismatch
+from mlplatform.registry.manifest import GoldenRows, Manifest
 from trainer.datasets import load
 from trainer.evaluation import features_and_target
 from trainer.export import to_onnx
 from trainer.gate.champion import load_champion
+from trainer.gate.signature import promised
 from trainer.recipes import RECIPES
 from trainer.testing import InMemoryModels
 
@@ -26,9 +28,29 @@ def onnx(data_dir: Path) -> bytes:
 @pytest.fixture
 def models(onnx: bytes) -> InMemoryModels:
     models = InMemoryModels()
-    models.register(NAME, "4", onnx_sha256=hashlib.sha256(onnx).hexdigest())
-    models.files[NAME, "4", "model.onnx"] = onnx
+    store(models, onnx, manifest(onnx))
     return models
+
+
+def manifest(onnx: bytes) -> Manifest:
+    row = list(IRIS.example.values())
+    return Manifest(
+        model=IRIS.model,
+        features=list(IRIS.feature_names),
+        labels=list(IRIS.labels),
+        onnx_sha256=hashlib.sha256(onnx).hexdigest(),
+        onnx_bytes=len(onnx),
+        training_range=dict.fromkeys(IRIS.feature_names, (0, 10)),
+        golden=GoldenRows(rows=[row], predictions=["setosa"], probabilities=[[1, 0, 0]]),
+    )
+
+
+def store(models: InMemoryModels, onnx: bytes, manifest: Manifest) -> None:
+    """Version 4."""
+    files = {"model.onnx": onnx, "manifest.json": manifest.model_dump_json().encode()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    models.register(NAME, "4", onnx_sha256=sums["model.onnx"], manifest_sha256=sums["manifest.json"])
+    models.files |= {(NAME, "4", name): content for name, content in files.items()}
 
 
 def test_there_is_no_champion_before_the_first(models: InMemoryModels) -> None:
@@ -40,12 +62,24 @@ def test_the_champion_is_the_file_that_was_registered(models: InMemoryModels) ->
     champion = load_champion(IRIS, models)
     assert champion is not None
     assert champion.version == "4"
+    assert champion.signature == promised(IRIS)
+    assert champion.model is not None
     labels, _ = champion.model.run(np.array([list(IRIS.example.values())]))
     assert labels.tolist() == ["setosa"]
 
 
-def test_another_file_is_refused(models: InMemoryModels, onnx: bytes) -> None:
+def test_a_champion_of_another_contract_is_not_asked_anything(models: InMemoryModels, onnx: bytes) -> None:
     models.set_alias(NAME, "champion", "4")
-    models.files[NAME, "4", "model.onnx"] = onnx + b" "
+    store(models, onnx, manifest(onnx).model_copy(update={"features": [*reversed(IRIS.feature_names)]}))
+    champion = load_champion(IRIS, models)
+    assert champion is not None
+    assert champion.model is None
+    assert champion.signature.features == tuple(reversed(IRIS.feature_names))
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "manifest.json"])
+def test_another_file_is_refused(models: InMemoryModels, file: str) -> None:
+    models.set_alias(NAME, "champion", "4")
+    models.files[NAME, "4", file] += b" "
     with pytest.raises(ChecksumMismatch):
         load_champion(IRIS, models)

@@ -10,7 +10,7 @@ from trainer.gate.policy import Policy
 POLICY = Policy(
     worst_loss=0.5, margin=0.01, slice_margin=0.03, slice_rows=100, max_bytes=1_000, max_row_microseconds=50
 )
-GOOD = Evidence(loss=0.45, onnx_bytes=1_000, row_microseconds=50, parity_difference=1e-7)
+GOOD = Evidence(loss=0.45, onnx_bytes=1_000, row_microseconds=50, parity_difference=1e-7, contract_breaks=())
 LEVEL = Comparison("3", candidate=0.45, champion=0.45, low=-0.01, high=0.01, slices=())
 
 
@@ -27,12 +27,16 @@ def part(difference: float, rows: int = 100) -> SliceDifference:
         ({"loss": float("nan")}, None, Verdict.REJECT, ["loss"]),
         ({"onnx_bytes": 1_001}, None, Verdict.REJECT, ["size"]),
         ({"row_microseconds": 50.1}, None, Verdict.REJECT, ["latency"]),
+        ({"contract_breaks": ("its labels are (a), those of the contract (b)",)}, None, Verdict.REJECT, ["contract"]),
+        ({"contract_breaks": ("its inputs are (x), those of version 3 (y)",)}, {}, Verdict.REJECT, ["contract"]),
+        ({"parity_difference": 1e-5}, None, Verdict.PROMOTE, []),
         ({"loss": 0.6, "onnx_bytes": 2_000}, None, Verdict.REJECT, ["loss", "size"]),
         ({}, {}, Verdict.PROMOTE, []),
         ({}, {"high": 0.011}, Verdict.REJECT, ["champion"]),
         ({}, {"low": -0.2, "high": -0.1}, Verdict.PROMOTE, []),
         ({}, {"high": float("nan")}, Verdict.REJECT, ["champion"]),
         ({}, {"slices": (part(0.029),)}, Verdict.PROMOTE, []),
+        ({}, {"slices": (part(float("nan")),)}, Verdict.REJECT, ["slice"]),
         ({}, {"slices": (part(0.031), part(-0.2))}, Verdict.REJECT, ["slice"]),
         ({}, {"slices": (part(0.5, rows=99),)}, Verdict.PROMOTE, []),
         ({"loss": 0.6}, {"high": 0.2, "slices": (part(0.2),)}, Verdict.REJECT, ["loss", "champion", "slice"]),
@@ -55,6 +59,19 @@ def test_a_policy_of_approval_holds_what_would_be_promoted() -> None:
 
 def test_the_first_good_version_serves_whatever_the_policy() -> None:
     assert decide(replace(POLICY, is_automatic=False), GOOD, None).verdict is Verdict.PROMOTE
+
+
+def test_every_check_is_told_whether_it_was_passed_or_not() -> None:
+    beside = replace(LEVEL, slices=(part(0.0), part(0.0, rows=99), part(0.1)))
+    checks = [reason.check for reason in decide(POLICY, GOOD, beside).reasons]
+    assert checks == ["loss", "size", "latency", "contract", "parity", "champion", "slice", "slice"]
+
+
+def test_a_break_of_the_contract_is_told_in_words_and_counted() -> None:
+    broken = replace(GOOD, contract_breaks=("its features are (b, a), those of the contract (a, b)", "and more"))
+    decision = decide(POLICY, broken, None)
+    assert decision.summary == "its features are (b, a), those of the contract (a, b); and more"
+    assert {reason.check: reason.numbers for reason in decision.reasons}["contract"] == {"differences": 2}
 
 
 def test_a_decision_is_plain_json_with_every_number() -> None:

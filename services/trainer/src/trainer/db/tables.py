@@ -26,6 +26,8 @@ jobs = Table(
     Column("id", String(36), primary_key=True),
     Column("model", String(64), nullable=False),
     Column("reason", Text, nullable=False),
+    Column("effort", String(8), nullable=False, server_default="full"),
+    Column("feedback", Boolean, nullable=False, server_default=false()),
     Column("state", String(16), nullable=False),
     Column("stage", String(64), nullable=False),
     Column("percent", Integer, nullable=False),
@@ -67,6 +69,19 @@ job_events = Table(
     Column("stage", String(64), nullable=False),
     Column("percent", Integer, nullable=False),
     Index("job_events_of_job", "job", "sequence"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("prediction_id", String(36), primary_key=True),
+    Column("model", String(64), nullable=False),
+    Column("version", String(16), nullable=False),
+    Column("features", JSON, nullable=False),
+    Column("truth", JSON, nullable=False),
+    Column("observed_at", DateTime(timezone=True), nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Index("feedback_newest_of_each_model", "model", "observed_at"),
 )
 
 promotions = Table(

@@ -1,21 +1,25 @@
-"""The champion as the gate meets it: the very file that the predictors run."""
+"""The champion as the gate meets it: the very files that the predictors run."""
 
 import hashlib
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from mlplatform.contracts import Contract
 from mlplatform.errors import ChecksumMismatch
-from mlplatform.registry.manifest import CHAMPION, MODEL_FILE, MODEL_TAG
+from mlplatform.registry.manifest import CHAMPION, MANIFEST_FILE, MANIFEST_TAG, MODEL_FILE, MODEL_TAG, Manifest
 from mlplatform.runtime.session import OnnxModel
+from trainer.gate.signature import Signature, declared, promised
 from trainer.promotions.registry import Registry
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that serves."""
+    """The version that serves; without a model where its signature is not the contract's any more."""
 
     version: str
-    model: OnnxModel
+    signature: Signature
+    model: OnnxModel | None
 
 
 def load_champion(contract: Contract, registry: Registry) -> Champion | None:
@@ -23,13 +27,30 @@ def load_champion(contract: Contract, registry: Registry) -> Champion | None:
 
     Raises:
         RegistryUnavailable, ModelVersionNotFound: as the registry says.
-        ArtifactRejected: its file is not the registered one, or cannot be loaded.
+        ArtifactRejected: its files are not the registered ones, or cannot be loaded.
     """
     name = contract.registered_model
     version = registry.aliases(name).get(CHAMPION)
     if version is None:
         return None
-    data = registry.file(name, version, MODEL_FILE)
-    if hashlib.sha256(data).hexdigest() != registry.version(name, version)["tags"].get(MODEL_TAG):
-        raise ChecksumMismatch(f"{MODEL_FILE} of version {version} is not the one that was registered")
-    return Champion(version, OnnxModel(contract, data))
+    tags = registry.version(name, version)["tags"]
+    data, manifest = (
+        _verified(registry.file(name, version, file), file, version, tags.get(tag))
+        for file, tag in ((MODEL_FILE, MODEL_TAG), (MANIFEST_FILE, MANIFEST_TAG))
+    )
+    signature = declared(_parsed(manifest, version), data)
+    fits = signature == promised(contract)
+    return Champion(version, signature, OnnxModel(contract, data) if fits else None)
+
+
+def _verified(data: bytes, file: str, version: str, sha256: str | None) -> bytes:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ChecksumMismatch(f"{file} of version {version} is not the one that was registered")
+    return data
+
+
+def _parsed(manifest: bytes, version: str) -> Manifest:
+    try:
+        return Manifest.model_validate_json(manifest)
+    except ValidationError as error:
+        raise ChecksumMismatch(f"the manifest of version {version} cannot be read: {error}") from error

@@ -16,6 +16,14 @@ _TAIL = 0.025
 
 
 @dataclass(frozen=True)
+class SliceLoss:
+    """A part of the rows, and the loss there."""
+
+    rows: int
+    loss: float
+
+
+@dataclass(frozen=True)
 class SliceDifference:
     """A part of the rows, and how much worse the candidate does there."""
 
@@ -71,6 +79,18 @@ def interval(candidate: Losses, champion: Losses, *, is_classification: bool, se
     return float(low), float(high)
 
 
+def by_slice(
+    losses: Losses, slices: Mapping[str, "pd.Series[str]"], *, is_classification: bool
+) -> dict[str, SliceLoss]:
+    """The loss in each slice, under a name such as `region: north`."""
+    found = {}
+    for way, names in slices.items():
+        for name in sorted(names.unique()):
+            inside = losses[(names == name).to_numpy()]
+            found[f"{way}: {name}"] = SliceLoss(len(inside), loss(inside, is_classification=is_classification))
+    return found
+
+
 def compare(
     candidate: Losses,
     champion: Losses,
@@ -91,17 +111,12 @@ def compare(
         seed: of the resampling.
     """
     low, high = interval(candidate, champion, is_classification=is_classification, seed=seed)
-    parts = []
-    for way, names in slices.items():
-        for name in sorted(names.unique()):
-            inside = (names == name).to_numpy()
-            both = (loss(losses[inside], is_classification=is_classification) for losses in (candidate, champion))
-            parts.append(SliceDifference(f"{way}: {name}", int(inside.sum()), *both))
+    ours, theirs = (by_slice(losses, slices, is_classification=is_classification) for losses in (candidate, champion))
     return Comparison(
         champion_version=champion_version,
         candidate=loss(candidate, is_classification=is_classification),
         champion=loss(champion, is_classification=is_classification),
         low=low,
         high=high,
-        slices=tuple(parts),
+        slices=tuple(SliceDifference(name, ours[name].rows, ours[name].loss, theirs[name].loss) for name in ours),
     )

@@ -36,12 +36,14 @@ class Evidence:
         onnx_bytes: of its file.
         row_microseconds: of one row.
         parity_difference: the greatest, relative, between the ONNX model and the pipeline.
+        contract_breaks: in words, where its signature is not that of the contract or of the champion.
     """
 
     loss: float
     onnx_bytes: int
     row_microseconds: float
     parity_difference: float
+    contract_breaks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ def _by_itself(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
         _at_most("loss", "the loss on the hold-out", evidence.loss, policy.worst_loss),
         _at_most("size", "the bytes of the file", evidence.onnx_bytes, policy.max_bytes),
         _at_most("latency", "the microseconds of one row", evidence.row_microseconds, policy.max_row_microseconds),
+        Reason(
+            "contract",
+            passed=not evidence.contract_breaks,
+            detail="; ".join(evidence.contract_breaks) or "it takes and answers what the contract and the champion do",
+            numbers={"differences": len(evidence.contract_breaks)},
+        ),
         Reason(
             "parity",
             passed=True,  # what is not alike never comes this far

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from trainer.options import Effort, Options
+
 MAX_ATTEMPTS = 3
 """So many attempts may be lost with their worker before a job is given up."""
 
@@ -53,6 +55,8 @@ class Job(BaseModel):
     id: str
     model: str
     reason: str
+    effort: Effort = Effort.FULL
+    feedback: bool = Field(default=False, description="Trains on labelled feedback, too.")
     state: State
     stage: str
     percent: int
@@ -67,6 +71,10 @@ class Job(BaseModel):
     seen_at: UtcTime
     started_at: UtcTime | None = None
     finished_at: UtcTime | None = None
+
+    @property
+    def options(self) -> Options:
+        return Options(self.effort, self.feedback)
 
 
 class Attempt(BaseModel):

@@ -14,6 +14,7 @@ from trainer.db.tables import job_attempts, job_events, jobs
 from trainer.errors import DatabaseUnavailable, JobFinished, JobNotFound, TrainingInProgress
 from trainer.jobs.job import LEASE, MAX_ATTEMPTS, WAITING, Attempt, Job, JobEvent, State
 from trainer.jobs.record import ABANDONED, HANDED_BACK, abandoned_attempts, begin_attempt, end_attempt, note_event
+from trainer.options import DEFAULT, Options
 
 _IS_ACTIVE = jobs.c.state.in_([state.value for state in State if state.is_active])
 _WATCHED = {"state", "stage", "percent"}
@@ -29,7 +30,7 @@ class JobStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, contract: Contract, reason: str, key: str | None = None) -> Job:
+    def create(self, contract: Contract, reason: str, key: str | None = None, options: Options = DEFAULT) -> Job:
         """A queued job.
 
         Raises:
@@ -39,6 +40,8 @@ class JobStore:
             "id": str(uuid_utils.uuid7()),
             "model": contract.model,
             "reason": reason,
+            "effort": options.effort,
+            "feedback": options.feedback,
             "state": State.QUEUED,
             "stage": WAITING,
             "percent": 0,
@@ -54,7 +57,7 @@ class JobStore:
         except IntegrityError:
             active = self.active(contract)
             if active is None:  # it ended between the two statements
-                return self.create(contract, reason, key)
+                return self.create(contract, reason, key, options)
             raise TrainingInProgress(f"{contract.model} is being trained by job {active.id}", active.id) from None
         return Job.model_validate(job)
 

@@ -13,6 +13,9 @@ from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
 GATE_FILE = "gate.json"
 """Lies beside a version's model: what the gate decided and why."""
 
+CARD_FILE = "card.json"
+"""Lies there, too: all that is known of the version."""
+
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"

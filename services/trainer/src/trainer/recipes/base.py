@@ -1,7 +1,7 @@
 """What a recipe is: everything that makes a model's training its own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from mlplatform.contracts import Contract
 from trainer.datasets import Source
 from trainer.gate.policy import Policy
+from trainer.options import Effort
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ ACCURACY = Metric(name="accuracy", scoring="accuracy", sign=1)
 
 
 @dataclass(frozen=True)
+class Quick:
+    """What is left of a recipe when time matters more: the candidates most likely to win, in fewer folds."""
+
+    candidates: tuple[str, ...]
+    folds: int = 3
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a model is trained.
 
@@ -44,9 +53,11 @@ class Recipe:
         source: the raw data.
         candidates: for each name a function that makes the unfitted estimator, seeded.
         metric: what ranks them.
+        quick: the same with less effort.
         policy: what the gate asks of the winner.
         slices: for rows, and each way to slice them, the name of every row's slice.
         folds: of the cross-validation.
+        feedback_share: of all training rows, the most that may be labelled feedback.
         seed: of the shuffling into folds.
     """
 
@@ -54,7 +65,16 @@ class Recipe:
     source: Source
     candidates: Mapping[str, Callable[[], BaseEstimator]]
     metric: Metric
+    quick: Quick
     policy: Policy
     slices: Callable[[pd.DataFrame], Mapping[str, "pd.Series[str]"]]
     folds: int = 5
+    feedback_share: float = 0.2
     seed: int = 42
+
+    def with_effort(self, effort: Effort) -> "Recipe":
+        """The recipe for that effort."""
+        if effort is Effort.FULL:
+            return self
+        chosen = {name: self.candidates[name] for name in self.quick.candidates}
+        return replace(self, candidates=chosen, folds=self.quick.folds)

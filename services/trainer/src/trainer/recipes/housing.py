@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from mlplatform.contracts import HOUSING
 from trainer.datasets import Source
 from trainer.gate.policy import Policy
-from trainer.recipes.base import RMSE, Recipe
+from trainer.recipes.base import RMSE, Quick, Recipe
 
 _SEED = 42
 
@@ -52,8 +52,17 @@ def _slices(rows: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 HOUSING_RECIPE = Recipe(
     contract=HOUSING,
-    # A block group's median above 500,000 USD is published as 5.00001.
-    source=Source(file="housing_raw.csv", target_range=(0.0, 5.00001)),
+    source=Source(
+        file="housing_raw.csv",
+        description="Block groups of the United States census in California, one a row",
+        period="1990",
+        limits=(
+            "A median above 500,000 USD is published as 5.00001, so no higher price can be learnt.",
+            "The age of houses is capped at 52 years, the median income at 15.0001.",
+            "Prices are those of 1990.",
+        ),
+        target_range=(0.0, 5.00001),
+    ),
     candidates={
         "ridge": _ridge,
         "random_forest": _random_forest,
@@ -61,6 +70,7 @@ HOUSING_RECIPE = Recipe(
         "tuned_hist_gradient_boosting": _tuned_hist_gradient_boosting,
     },
     metric=RMSE,
+    quick=Quick(candidates=("ridge", "tuned_hist_gradient_boosting")),
     policy=Policy(worst_loss=0.5, margin=0.01, slice_margin=0.03, slice_rows=100),
     slices=_slices,
 )

@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from mlplatform.contracts import IRIS
 from trainer.datasets import Source
 from trainer.gate.policy import Policy
-from trainer.recipes.base import ACCURACY, Recipe
+from trainer.recipes.base import ACCURACY, Quick, Recipe
 
 _SEED = 42
 
@@ -46,7 +46,16 @@ def _slices(rows: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 IRIS_RECIPE = Recipe(
     contract=IRIS,
-    source=Source(file="iris_raw.csv", repeated_rows=1),
+    source=Source(
+        file="iris_raw.csv",
+        description="Flowers measured by Edgar Anderson, 50 of each of three species, one a row",
+        period="published in 1936",
+        limits=(
+            "Every flower is taken for one of the three species, whatever it is.",
+            "The lengths are rounded to a millimetre.",
+        ),
+        repeated_rows=1,
+    ),
     candidates={
         "logistic_regression": _logistic_regression,
         "support_vectors": _support_vectors,
@@ -54,6 +63,7 @@ IRIS_RECIPE = Recipe(
         "nearest_neighbours": _nearest_neighbours,
     },
     metric=ACCURACY,
+    quick=Quick(candidates=("logistic_regression", "support_vectors")),
     # Of thirty rows in the hold-out, one label is three percent, and a tenth of its species.
     policy=Policy(worst_loss=0.1, margin=0.1, slice_margin=0.15, slice_rows=5),
     slices=_slices,

@@ -12,6 +12,7 @@ from starlette.responses import StreamingResponse
 
 from mlplatform.contracts import contract_of
 from trainer.jobs import Attempt, Job, JobEvent, JobStore, State
+from trainer.options import Effort, Options
 from trainer.submission import submit
 from trainer.tasks import Queue
 
@@ -40,6 +41,8 @@ class RetrainRequest(BaseModel):
 
     model: str = Field(description="The model's short name.", examples=["housing"])
     reason: str = Field(default="asked for over the API", description="Kept with the job.", max_length=1_000)
+    effort: Effort = Field(default=Effort.FULL, description="Quick tries fewer candidates, in fewer folds.")
+    feedback: bool = Field(default=False, description="Train on labelled feedback, too.")
 
 
 class JobDetail(Job):
@@ -62,7 +65,8 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
     @routes.post("", status_code=HTTPStatus.ACCEPTED, summary="Ask for a retraining")
     def retrain(request: RetrainRequest, response: Response, key: _Key = None) -> Job:
         """404 for an unknown model, 409 naming the job when the model is being trained already."""
-        job = submit(contract_of(request.model), request.reason, jobs, queue, key)
+        options = Options(request.effort, request.feedback)
+        job = submit(contract_of(request.model), request.reason, jobs, queue, key, options)
         response.headers["Location"] = f"/retrain/{job.id}"
         return job
 
