@@ -24,16 +24,20 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
 def write_nginx_prefix(settings: Settings, state: State, *, log_format: str = "json") -> Path:
     """Writes the gateway's configuration and returns the folder to run nginx in."""
     prefix = state.folder("gateway")
-    template = (_GATEWAY / "templates" / "nginx.conf.template").read_text()
     values = {
         "GATEWAY_LISTEN": settings.gateway_listen,
+        "GATEWAY_INTERNAL_LISTEN": f"127.0.0.1:{settings.ports['gateway-internal']}",
         "GATEWAY_LOG_FORMAT": log_format,
         "GATEWAY_RESOLVER": "",
         "HOUSING_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['housing-predictor']}",
         "IRIS_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['iris-predictor']}",
         "TRAINER_SERVER": f"127.0.0.1:{settings.ports['trainer']}",
+        "STUB_STATUS": "return 501;",  # no exporter asks for it here
     }
-    (prefix / "nginx.conf").write_text(fill_in(template, values))
+    for template in (_GATEWAY / "templates").glob("*.template"):
+        (prefix / template.stem).write_text(fill_in(template.read_text(), values))
+    for counts in prefix.glob("counts-*.log"):
+        counts.unlink()  # of a life before this one
     for script in _GATEWAY.glob("*.js"):
         shutil.copy(script, prefix)
     return prefix

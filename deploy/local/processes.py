@@ -109,8 +109,14 @@ class Stack:
             "MLPLATFORM_DATA_DIR": str(ROOT / "data"),
             "MLPLATFORM_PROCESSED_DIR": str(ROOT / self.settings.processed_dir),
         }
-        beat = {"MLPLATFORM_BEAT_SCHEDULE": str(self.state.folder("beat") / "schedule")}
-        worker = {"REMAP_SIGTERM": "SIGQUIT"}  # Celery then hands an unfinished job back when asked to stop
+        beat = {
+            "MLPLATFORM_PORT": str(self.settings.ports["trainer-beat"]),
+            "MLPLATFORM_BEAT_SCHEDULE": str(self.state.folder("beat") / "schedule"),
+        }
+        worker = {
+            "MLPLATFORM_PORT": str(self.settings.ports["trainer-worker"]),
+            "REMAP_SIGTERM": "SIGQUIT",  # Celery then hands an unfinished job back when asked to stop
+        }
         ready = http_ok(self.client, f"{self.settings.url('trainer')}/health/ready")
         after = (MIGRATIONS,)
         return [

@@ -6,10 +6,10 @@ shows in `docker inspect` and is handed on to children. Where both are there, th
 
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "MLPLATFORM_"
 SECRETS = Path("/run/secrets")
@@ -60,6 +60,14 @@ class PredictorSettings(HttpSettings):
 
     max_rows: int = Field(default=10_000, ge=1)
     """Most rows in a request."""
+
+    clients: Annotated[tuple[str, ...], NoDecode] = ()
+    """Clients whose predictions are counted by name, as they give it in `X-Client-ID`; the others are `other`."""
+
+    @field_validator("clients", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

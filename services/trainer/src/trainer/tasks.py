@@ -13,6 +13,7 @@ from trainer.settings import TrainerSettings
 
 TRAIN = "trainer.train"
 KEEP_UP = "trainer.keep_up"
+TASKS = (TRAIN, KEEP_UP)
 KEEP_UP_SECONDS = 10.0
 
 _SOFT_LIMIT_SECONDS = 30 * 60

@@ -7,9 +7,13 @@ Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the brok
 from contextlib import closing
 
 from mlplatform.settings import load_settings
+from mlplatform.telemetry.exposition import Exposition
 from mlplatform.telemetry.logging import configure_logging
+from mlplatform.telemetry.metrics import process_registry
+from mlplatform.telemetry.processes import WorkerMetrics
 from trainer.settings import TrainerSettings
-from trainer.tasks import KEEP_UP, TRAIN, CeleryQueue, create_celery, show_worker_life
+from trainer.tasks import KEEP_UP, TASKS, TRAIN, CeleryQueue, create_celery, show_worker_life
+from trainer.watching import watch_worker
 
 
 def main() -> None:
@@ -19,6 +23,9 @@ def main() -> None:
     if settings.heartbeat_file:
         show_worker_life(settings.heartbeat_file)
     app = create_celery(settings)
+    collectors = process_registry()
+    metrics = WorkerMetrics(collectors, TASKS)
+    watch_worker(app, metrics, Exposition(collectors, settings.host, settings.port))
 
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
     # parent stays small without scikit-learn and MLflow.

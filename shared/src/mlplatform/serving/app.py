@@ -19,7 +19,8 @@ from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
-from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
+from mlplatform.telemetry.metrics import process_registry
+from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.web.service import create_service
 
 PATH = "/predict"
@@ -29,7 +30,14 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
     """A predictor of one contract. `registry` replaces MLflow, for tests."""
     client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
     collectors = process_registry()
-    metrics = PredictorMetrics(collectors, contract.model)
+    metrics = PredictorMetrics(
+        collectors,
+        contract.model,
+        labels=contract.labels,
+        bounds=contract.scale,
+        features=contract.feature_names,
+        clients=settings.clients,
+    )
     slot = Slot("the first look at the model registry is not finished")
     watcher = Watcher(
         contract=contract,
@@ -59,6 +67,7 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
         lifespan=lifespan,
     )
     formats = formats_of(contract, settings.max_rows)
+    app.state.metrics = metrics
     app.state.admission = Admission(settings.max_in_flight)
     endpoint = PredictEndpoint(
         formats=formats,

@@ -12,7 +12,17 @@ import structlog
 import uuid_utils
 from starlette.types import Receive, Scope, Send
 
-from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
+from mlplatform.errors import (
+    BodyTooLarge,
+    ContractViolation,
+    MalformedBody,
+    MethodNotAllowed,
+    ModelNotReady,
+    NotAcceptable,
+    Overloaded,
+    PlatformError,
+    UnsupportedMediaType,
+)
 from mlplatform.runtime import LiveModel, Slot
 from mlplatform.serving.admission import Admission, overloaded
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
@@ -21,12 +31,14 @@ from mlplatform.serving.formats import Format
 from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
 from mlplatform.serving.prediction import Prediction, predict, predict_few
-from mlplatform.telemetry.metrics import PredictorMetrics
+from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
 
 SHORT_BYTES = 4 * 1024
 """About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time."""
+
+CLIENT = b"x-client-id"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -35,6 +47,17 @@ _JSON_BYTES = _JSON.encode()
 _PROBLEM = MEDIA_TYPE.encode()
 _RETRY = [(b"retry-after", RETRY_AFTER_SECONDS.encode())]
 _OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
+
+_REASONS: Mapping[type[Exception], str] = {
+    MalformedBody: "malformed_body",
+    BodyTooLarge: "body_too_large",
+    MethodNotAllowed: "method_not_allowed",
+    UnsupportedMediaType: "unsupported_media_type",
+    NotAcceptable: "not_acceptable",
+    ContractViolation: "contract_violation",
+    ModelNotReady: "model_not_ready",
+    Overloaded: "overloaded",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +121,7 @@ class PredictEndpoint:
         self._slot = slot
         self._bulk = bulk
         self._tally = metrics.tally
+        self._note = metrics.answers.note
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         metrics.watch_in_flight(lambda: float(admission.in_flight()))
@@ -186,7 +210,14 @@ class PredictEndpoint:
         return prediction, answered.render(prediction)
 
     def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
-        self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
+        self._note(
+            prediction.version,
+            prediction.variant,
+            prediction.values,
+            prediction.probabilities,
+            prediction.warnings,
+            request.headers.get(CLIENT),
+        )
         self._tally.answered("ok", perf_counter() - request.started)
         if answered.media_type == _JSON:  # whose body says it all
             return Answer(HTTPStatus.OK, _JSON_BYTES, request.id, content)
@@ -201,6 +232,7 @@ class PredictEndpoint:
     def _refusal(self, request: _Request, error: Exception) -> Answer:
         if isinstance(error, PlatformError):
             outcome = _OUTCOMES.get(type(error), "invalid")
+            self._tally.rejected(_REASONS.get(type(error), "other"))
         else:
             outcome = "error"
             _log.error("prediction failed", request_id=request.id.decode(), exc_info=error)

@@ -1,15 +1,18 @@
 """The defaults of every HTTP service: problem details, request ids, metrics, API pages from this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import Lifespan
 
 from mlplatform.errors import PlatformError
-from mlplatform.telemetry.metrics import CONTENT_TYPE, Collectors, HttpMetrics, render
+from mlplatform.telemetry.http import HttpMetrics, Template
+from mlplatform.telemetry.metrics import CONTENT_TYPE, Collectors, render
 from mlplatform.web import problem
 from mlplatform.web.request_id import RequestIdMiddleware
 from mlplatform.web.timing import TimingMiddleware
@@ -44,7 +47,7 @@ def create_service(
         telemetry=_NO_TELEMETRY,
     )
     problem.install(app, statuses or {})
-    app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics))
+    app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics, lambda: _templates(app)))
     app.add_middleware(RequestIdMiddleware)
 
     @app.get("/health/live", tags=["operation"], summary="The process is up")
@@ -57,3 +60,9 @@ def create_service(
         return Response(render(metrics), media_type=CONTENT_TYPE)
 
     return app
+
+
+def _templates(app: FastAPI) -> Iterator[Template]:
+    for route in iter_route_contexts(app.router.routes):
+        if route.path and route.methods:
+            yield compile_path(route.path)[0], route.path, sorted(route.methods)
