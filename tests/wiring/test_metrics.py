@@ -1,5 +1,6 @@
 """docs/metrics.md lists what the processes expose, all of it and nothing else."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import process_registry, render
 from mlplatform.telemetry.processes import BeatMetrics, WorkerMetrics
 from tests.helpers.exposed import documented, exposed
+from tests.helpers.expressions import metrics_in, of_dashboards, of_rules
 from trainer.api import create_app as create_trainer
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
@@ -64,3 +66,23 @@ async def test_every_metric_is_documented_as_it_is_and_none_is_only_documented(t
     there = exposed([*[await metrics_of(app) for app in apps], *others()])
     told = {name: facts for name, facts in documented().items() if not name.startswith(GATEWAY)}
     assert there == told
+
+
+def test_rules_and_dashboards_name_only_metrics_that_there_are() -> None:
+    named = {
+        metric: where
+        for where, expression in (*of_rules(), *of_dashboards())
+        for metric in metrics_in(expression)
+        if metric.startswith("mlplatform_")
+    }
+    assert {metric: where for metric, where in named.items() if metric not in documented()} == {}
+
+
+def test_rules_name_only_rules_that_there_are() -> None:
+    recorded = {name for name, _ in of_rules()}
+    used = {
+        name
+        for _, expression in (*of_rules(), *of_dashboards())
+        for name in re.findall(r"\b[a-z]+:[a-z_]+:[a-z0-9_]+", expression)
+    }
+    assert used <= recorded

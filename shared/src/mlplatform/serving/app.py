@@ -19,6 +19,7 @@ from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
+from mlplatform.telemetry.disk import DiskCollector
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.web.service import create_service
@@ -38,6 +39,7 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
         features=contract.feature_names,
         clients=settings.clients,
     )
+    collectors.register(DiskCollector("model-cache", settings.cache_dir))
     slot = Slot("the first look at the model registry is not finished")
     watcher = Watcher(
         contract=contract,
