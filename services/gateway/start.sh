@@ -23,4 +23,10 @@ directives="daemon off;"
 module=/usr/lib/nginx/modules/ngx_http_js_module.so
 if [ -e "$module" ]; then directives="$directives load_module $module;"; fi
 
-exec nginx -p "$prefix/" -c "$prefix/nginx.conf" -e stderr -g "$directives"
+# One line of JSON for each of nginx's own, too. The pipe is opened for both directions, so that nobody waits for anybody.
+rm -f "$prefix/errors"
+mkfifo "$prefix/errors"
+TZ=UTC awk -f /etc/gateway/errors.awk <>"$prefix/errors" &
+export TZ=UTC
+
+exec nginx -p "$prefix/" -c "$prefix/nginx.conf" -e stderr -g "$directives" 2>"$prefix/errors"

@@ -32,8 +32,10 @@ from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
 from mlplatform.serving.prediction import Prediction, predict, predict_few
 from mlplatform.telemetry.predictor import PredictorMetrics
+from mlplatform.web import trace_context
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
+from mlplatform.web.trace_context import trace_id_of
 
 SHORT_BYTES = 4 * 1024
 """About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time."""
@@ -235,7 +237,14 @@ class PredictEndpoint:
             self._tally.rejected(_REASONS.get(type(error), "other"))
         else:
             outcome = "error"
-            _log.error("prediction failed", request_id=request.id.decode(), exc_info=error)
+            live = self._slot.live
+            _log.error(
+                "prediction failed",
+                request_id=request.id.decode(),
+                trace_id=trace_id_of(request.headers.get(trace_context.HEADER)),
+                version=live.version if live else None,
+                exc_info=error,
+            )
         self._tally.answered(outcome, perf_counter() - request.started)
         return _problem(request, error)
 

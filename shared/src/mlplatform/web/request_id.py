@@ -6,6 +6,9 @@ import structlog
 import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mlplatform.web import trace_context
+from mlplatform.web.trace_context import trace_id_of
+
 HEADER = b"x-request-id"
 _ACCEPTED = re.compile(rb"[A-Za-z0-9-]{8,64}")
 
@@ -34,5 +37,7 @@ class RequestIdMiddleware:
                 message["headers"] = [*message["headers"], (HEADER, request_id)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+        trace_id = trace_id_of(next((value for name, value in scope["headers"] if name == trace_context.HEADER), None))
+        trace = {"trace_id": trace_id} if trace_id else {}
+        with structlog.contextvars.bound_contextvars(request_id=request_id.decode(), **trace):
             await self.app(scope, receive, send_with_id)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
@@ -26,6 +27,9 @@ _Key = Annotated[
         pattern=r"^[\x21-\x7e]{1,255}$",
     ),
 ]
+
+
+_log = structlog.get_logger(__name__)
 
 
 class RetrainRequest(BaseModel):
@@ -52,6 +56,7 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
     def retrain(request: RetrainRequest, response: Response, key: _Key = None) -> Job:
         """404 for an unknown model, 409 naming the job when the model is being trained already."""
         job = submit(contract_of(request.model), request.reason, jobs, queue, key)
+        _log.info("retraining accepted", job=job.id, model=job.model)
         response.headers["Location"] = f"/retrain/{job.id}"
         return job
 
