@@ -64,7 +64,7 @@ def predict(client: httpx.Client, model: str, **headers: str) -> httpx.Response:
 
 
 def lines_of(container: Container, since: float = 0) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in container.logs(since=int(since)).decode().splitlines()]
+    return [json.loads(line) for line in container.logs(since=int(since) or None).decode().splitlines()]
 
 
 def test_one_retraining_can_be_followed_by_its_ids(stack: Stack, client: httpx.Client) -> None:

@@ -26,6 +26,14 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severe events that are logged."""
 
+    otlp_endpoint: str | None = None
+    """Where spans are sent, OTLP over HTTP, such as `http://collector:4318/v1/traces`; without it there are none."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _none_if_empty(cls, value: str | None) -> str | None:
+        return value or None  # a setting that compose hands on may be empty
+
     mlflow_url: str = "http://127.0.0.1:5000"
     """Base URL of the MLflow tracking server."""
 

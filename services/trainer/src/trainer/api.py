@@ -11,6 +11,7 @@ from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnava
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.telemetry.metrics import ReadingsCollector, process_registry
+from mlplatform.telemetry.tracing import Tracing, open_tracing
 from mlplatform.web.server import serve
 from mlplatform.web.service import create_service
 from trainer.db.engine import connect
@@ -51,7 +52,9 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
 }
 
 
-def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger, figures: Figures) -> FastAPI:
+def create_app(
+    jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger, figures: Figures, tracing: Tracing | None = None
+) -> FastAPI:
     """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions; `figures`
     are for its metrics.
     """
@@ -68,6 +71,7 @@ def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger,
         metrics=metrics,
         lifespan=lifespan,
         statuses=_STATUSES,
+        tracing=tracing,
     )
 
     @app.get("/health/ready", tags=["operation"], summary="The database answers")
@@ -90,8 +94,11 @@ def main() -> None:
     engine = connect(settings.database_url)
     with closing(MlflowRegistry(settings.mlflow_url)) as registry:
         queue = CeleryQueue(create_celery(settings))
-        app = create_app(JobStore(engine), queue, registry, Ledger(engine, registry), Figures(engine))
+        tracing = open_tracing("trainer", settings.otlp_endpoint)
+        app = create_app(JobStore(engine), queue, registry, Ledger(engine, registry), Figures(engine), tracing)
         serve(app, settings.host, settings.port)
+        if tracing:
+            tracing.close()
 
 
 if __name__ == "__main__":

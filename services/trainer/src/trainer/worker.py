@@ -6,6 +6,8 @@ Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the brok
 
 from contextlib import closing
 
+from celery import Task
+
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.exposition import Exposition
 from mlplatform.telemetry.logging import configure_logging
@@ -13,6 +15,7 @@ from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.processes import WorkerMetrics
 from trainer.settings import TrainerSettings
 from trainer.tasks import KEEP_UP, TASKS, TRAIN, CeleryQueue, create_celery, show_worker_life
+from trainer.tracing import traced_task
 from trainer.watching import watch_worker
 
 
@@ -30,12 +33,12 @@ def main() -> None:
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
     # parent stays small without scikit-learn and MLflow.
 
-    @app.task(name=TRAIN)  # type: ignore[untyped-decorator] # Celery ships no types
-    def train(job_id: str) -> None:
+    @app.task(name=TRAIN, bind=True)  # type: ignore[untyped-decorator] # Celery ships no types
+    def train(task: Task, job_id: str) -> None:
         from trainer import execution  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        with closing(RegisteredTraining(settings)) as training:
+        with closing(RegisteredTraining(settings)) as training, traced_task(settings, task, job_id):
             execution.run_job(job_id, open_jobs(settings), training)
 
     @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types

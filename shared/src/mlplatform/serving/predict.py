@@ -31,11 +31,10 @@ from mlplatform.serving.formats import Format
 from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
 from mlplatform.serving.prediction import Prediction, predict, predict_few
+from mlplatform.telemetry import trace_context
 from mlplatform.telemetry.predictor import PredictorMetrics
-from mlplatform.web import trace_context
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
-from mlplatform.web.trace_context import trace_id_of
 
 SHORT_BYTES = 4 * 1024
 """About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time."""
@@ -84,7 +83,7 @@ class Answer(NamedTuple):
         ]
 
 
-class _Request:
+class Request:
     """What is known of a request before its body is there."""
 
     __slots__ = ("headers", "id", "path", "prediction_id", "started")
@@ -100,7 +99,7 @@ class _Request:
 class Waiting(NamedTuple):
     """A request with one row, read and found good, and the model that was live then."""
 
-    request: _Request
+    request: Request
     answered: Format
     live: LiveModel
     row: OneRow
@@ -129,7 +128,7 @@ class PredictEndpoint:
         metrics.watch_in_flight(lambda: float(admission.in_flight()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _Request(scope["path"], scope["headers"])
+        request = Request(scope["path"], scope["headers"])
         self._admission.answering += 1
         try:
             _check_method(scope["method"])
@@ -147,7 +146,7 @@ class PredictEndpoint:
         """The answer to a POST that comes when too many are in flight; none when there is room for it."""
         if not self._admission.is_full():
             return None
-        request = _Request(path, headers)
+        request = Request(path, headers)
         before, after = _overloaded_content(path)
         content = b"%b%b%b" % (before, request.id, after)
         self._tally.answered("shed", perf_counter() - request.started)
@@ -157,7 +156,7 @@ class PredictEndpoint:
         """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`; or a place for its row
         among those that `together` answers.
         """
-        request = _Request(path, headers)
+        request = Request(path, headers)
         try:
             asked, answered = self._agree(request)
             live, instances = self._slot.get(), asked.parse(body)
@@ -189,7 +188,7 @@ class PredictEndpoint:
         except Exception as error:  # noqa: BLE001 # as above
             return self._refusal(waiting.request, error)
 
-    async def _answer(self, request: _Request, receive: Receive) -> Answer:
+    async def _answer(self, request: Request, receive: Receive) -> Answer:
         self._admission.check()
         asked, answered = self._agree(request)
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
@@ -200,18 +199,18 @@ class PredictEndpoint:
             done = await until_disconnect(receive, work)
         return self._prediction(request, answered, *done)
 
-    def _agree(self, request: _Request) -> tuple[Format, Format]:
+    def _agree(self, request: Request) -> tuple[Format, Format]:
         header = request.headers.get
         return self._negotiation.agree(
             header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")
         )
 
-    def _predict(self, request: _Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
+    def _predict(self, request: Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
         live = self._slot.get()
         prediction = predict(live, asked.parse(body), request.prediction_id)
         return prediction, answered.render(prediction)
 
-    def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
+    def _prediction(self, request: Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
         self._note(
             prediction.version,
             prediction.variant,
@@ -231,7 +230,7 @@ class PredictEndpoint:
         ]
         return Answer(HTTPStatus.OK, answered.media_type.encode(), request.id, content, more)
 
-    def _refusal(self, request: _Request, error: Exception) -> Answer:
+    def _refusal(self, request: Request, error: Exception) -> Answer:
         if isinstance(error, PlatformError):
             outcome = _OUTCOMES.get(type(error), "invalid")
             self._tally.rejected(_REASONS.get(type(error), "other"))
@@ -241,7 +240,7 @@ class PredictEndpoint:
             _log.error(
                 "prediction failed",
                 request_id=request.id.decode(),
-                trace_id=trace_id_of(request.headers.get(trace_context.HEADER)),
+                trace_id=trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
                 version=live.version if live else None,
                 exc_info=error,
             )
@@ -254,7 +253,7 @@ def _check_method(method: str) -> None:
         raise MethodNotAllowed(f"{method} is not answered here")
 
 
-def _problem(request: _Request, error: Exception) -> Answer:
+def _problem(request: Request, error: Exception) -> Answer:
     """A problem document, which tells nothing of a bug but that it is one."""
     if isinstance(error, PlatformError):
         status, detail, members = STATUSES[type(error)], str(error), error.members

@@ -13,9 +13,11 @@ from starlette.types import Lifespan
 from mlplatform.errors import PlatformError
 from mlplatform.telemetry.http import HttpMetrics, Template
 from mlplatform.telemetry.metrics import CONTENT_TYPE, Collectors, render
+from mlplatform.telemetry.tracing import Tracing
 from mlplatform.web import problem
 from mlplatform.web.request_id import RequestIdMiddleware
 from mlplatform.web.timing import TimingMiddleware
+from mlplatform.web.tracing import TracingMiddleware
 
 # FastAPI would look for OpenTelemetry's providers at every request.
 _NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False}
@@ -28,6 +30,7 @@ def create_service(
     metrics: Collectors,
     lifespan: Lifespan[FastAPI],
     statuses: Mapping[type[PlatformError], HTTPStatus] | None = None,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
     """An app with `/health/live`, `/metrics` (alias `/metrics/prometheus`), `/docs` and `/openapi.json`.
 
@@ -37,6 +40,7 @@ def create_service(
         metrics: what `/metrics` exposes.
         lifespan: opens what the service needs and closes it in reverse.
         statuses: the HTTP status of each error that only this service raises.
+        tracing: where the spans of requests go; without it there are none.
     """
     app = FastAPIOffline(
         title=title,
@@ -47,6 +51,8 @@ def create_service(
         telemetry=_NO_TELEMETRY,
     )
     problem.install(app, statuses or {})
+    if tracing:
+        app.add_middleware(TracingMiddleware, tracing=tracing)
     app.add_middleware(TimingMiddleware, metrics=HttpMetrics(metrics, lambda: _templates(app)))
     app.add_middleware(RequestIdMiddleware)
 
