@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from mlplatform.contracts import HOUSING
-from mlplatform.runtime.session import OnnxModel
+from mlplatform.serving import predict
 from mlplatform.telemetry.logging import configure_logging
 
 pytestmark = pytest.mark.anyio
@@ -20,22 +20,21 @@ HEADERS = {"X-Request-ID": "request-to-find", "traceparent": "00-0af7651916cd43d
 
 
 @pytest.fixture(autouse=True)
-def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+def restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    configure_logging("housing-predictor", "json")
     yield
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
-    capsys.readouterr()
 
 
 async def test_no_feature_is_logged_whatever_becomes_of_the_request(
     predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    configure_logging("housing-predictor", "json")
     for body in (ROW, {"instances": [ROW, ROW]}, {**ROW, "Latitude": 200.0}, {**ROW, "unknown": 1}):
         await predictor.post("/predict", json=body, headers=HEADERS)
-    monkeypatch.setattr(OnnxModel, "run_few", _fails)
+    monkeypatch.setattr(predict, "predict", _fails)
     assert (await predictor.post("/predict", json=ROW, headers=HEADERS)).status_code == 500
     said = capsys.readouterr().out
     assert "prediction failed" in said
@@ -46,7 +45,8 @@ async def test_no_feature_is_logged_whatever_becomes_of_the_request(
 async def test_a_failure_names_request_trace_and_version_on_one_line(
     predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(OnnxModel, "run_few", _fails)
+    configure_logging("housing-predictor", "json")
+    monkeypatch.setattr(predict, "predict", _fails)
     await predictor.post("/predict", json=ROW, headers=HEADERS)
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "prediction failed" in line]
     assert line["request_id"] == "request-to-find"
@@ -55,5 +55,5 @@ async def test_a_failure_names_request_trace_and_version_on_one_line(
     assert "ZeroDivisionError" in line["exception"]
 
 
-def _fails(_self: OnnxModel, _rows: object) -> None:
+def _fails(*_: object) -> None:
     raise ZeroDivisionError
