@@ -190,7 +190,7 @@ MODELS = (
         "none",
         (
             ("sum by (model, outcome) (increase(mlplatform_model_reload_total[1d]))", "{{model}} {{outcome}}"),
-            ("sum by (model, reason) (increase(mlplatform_model_refusals_total[1d])) > 0", "{{model}} {{reason}}"),
+            ("sum by (model, reason) (increase(mlplatform_model_refusals_total[1d]))", "{{model}} {{reason}}"),
         ),
         "stat",
     ),
