@@ -17,8 +17,8 @@
         sub(/\].*/, "", level)
         sub(/^[0-9]+#[0-9]+: /, "", text)
     }
-    gsub(/\\/, "\\\\", text)
-    gsub(/"/, "\\\"", text)
+    gsub(/\\/, "\\\\\\\\", text)
+    gsub(/"/, "\\\\\"", text)
     gsub(/[[:cntrl:]]/, " ", text)
     printf "{\"timestamp\":\"%s\",\"logger\":\"nginx\",\"level\":\"%s\",\"event\":\"%s\"}\n", timestamp, level, text
     fflush()
