@@ -1,5 +1,16 @@
 # Makes one line of JSON of each line of nginx's error log, whose form nginx does not let anyone choose:
 # 2026/11/25 15:12:11 [error] 7#7: *34 message, client: ...
+
+# By hand: versions of awk differ in what backslashes mean to gsub.
+function escaped(text,    out, place, letter) {
+    out = ""
+    for (place = 1; place <= length(text); place++) {
+        letter = substr(text, place, 1)
+        out = out (letter == "\\" || letter == "\"" ? "\\" : "") letter
+    }
+    return out
+}
+
 {
     text = $0
     level = "error"
@@ -17,9 +28,7 @@
         sub(/\].*/, "", level)
         sub(/^[0-9]+#[0-9]+: /, "", text)
     }
-    gsub(/\\/, "\\\\\\\\", text)
-    gsub(/"/, "\\\\\"", text)
     gsub(/[[:cntrl:]]/, " ", text)
-    printf "{\"timestamp\":\"%s\",\"logger\":\"nginx\",\"level\":\"%s\",\"event\":\"%s\"}\n", timestamp, level, text
+    printf "{\"timestamp\":\"%s\",\"logger\":\"nginx\",\"level\":\"%s\",\"event\":\"%s\"}\n", timestamp, level, escaped(text)
     fflush()
 }
