@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -66,7 +67,7 @@ class Receiver:
         network.connect(self.container, aliases=[self.NAME])
 
     def told(self, path: str, *, since: float) -> set[str]:
-        """The alerts that it was told are firing since a moment."""
+        """The alerts that it was told have begun to fire since a moment."""
         lines = self.container.logs(stdout=True, stderr=False, since=int(since)).decode().splitlines()
         notes = [json.loads(line) for line in lines]
         return {
@@ -74,8 +75,13 @@ class Receiver:
             for note in notes
             if note["path"] == path
             for alert in note["alerts"]
-            if alert["status"] == "firing"
+            if alert["status"] == "firing" and (note["path"] == "/watchdog" or _moment(alert["startsAt"]) >= since)
         }
 
     def remove(self) -> None:
+        """Nobody is told any more."""
         self.container.remove(force=True)
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()
