@@ -15,6 +15,9 @@ _PASSWORDS = (
     "redis_exporter_password",
     "grafana_admin_password",
 )
+# Whom to tell of alerts: to be replaced by webhooks of one's own. Until then nothing listens, and an alert says so.
+_ADDRESSES = ("alert_page_url", "alert_ticket_url", "alert_watchdog_url")
+_NOBODY = "http://127.0.0.1:9/nobody-is-told-yet"
 _MEASURES = "+latency|latest +latency|histogram +slowlog|len +slowlog|get"
 
 
@@ -26,6 +29,9 @@ def make_secrets(folder: Path) -> None:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
+    for name in _ADDRESSES:
+        if not (folder / name).exists():
+            _write(folder / name, _NOBODY)
     passwords = {name: _password(folder / name) for name in _PASSWORDS}
     for name, text in _derived(passwords).items():
         _write(folder / name, text)

@@ -9,7 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from deploy.local.announcement import announce_predictions
-from deploy.local.binaries import find_nginx, find_redis
+from deploy.local.binaries import find_nginx, find_prometheus, find_redis
 from deploy.local.environment import clean_environment
 from deploy.local.errors import CannotStart
 from deploy.local.guardian import Guardian
@@ -42,7 +42,8 @@ def main() -> int:
 
 async def _serve(settings: Settings, state: State) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
-        stack = Stack(settings, state, find_nginx(), find_redis(), client, clean_environment(os.environ))
+        environment = clean_environment(os.environ)
+        stack = Stack(settings, state, find_nginx(), find_redis(), client, environment, find_prometheus())
         processes = stack.processes()
         output = Output(sys.stdout, names=[process.name for process in processes], colour=_shows_colour())
         guardian = Guardian(grace_seconds=_GRACE_SECONDS, held_fd=state.lock_fd)

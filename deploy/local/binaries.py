@@ -55,6 +55,12 @@ def find_redis() -> Path:
     return found
 
 
+def find_prometheus() -> Path | None:
+    """Prometheus, where there is one on the PATH: the platform runs without it."""
+    on_path = shutil.which("prometheus")
+    return Path(on_path) if on_path else None
+
+
 def usable_nginx(path: Path) -> Nginx | None:
     """This nginx, if it is new enough and has njs."""
     build = _output_of(path, "-V")

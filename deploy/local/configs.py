@@ -1,5 +1,6 @@
 """The configuration files of the two processes that are not ours: nginx and Redis."""
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -9,6 +10,12 @@ from deploy.local.settings import ROOT, Settings
 from deploy.local.state import State, write_private
 
 _GATEWAY = ROOT / "services" / "gateway"
+_MONITORING = ROOT / "monitoring" / "prometheus"
+_WATCHED = (
+    *("gateway-internal", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-beat"),
+    "prometheus",
+)
+_JOBS = {"gateway-internal": "gateway"}
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -24,20 +31,43 @@ def fill_in(template: str, values: Mapping[str, str]) -> str:
 def write_nginx_prefix(settings: Settings, state: State, *, log_format: str = "json", workers: str = "auto") -> Path:
     """Writes the gateway's configuration and returns the folder to run nginx in."""
     prefix = state.folder("gateway")
-    template = (_GATEWAY / "templates" / "nginx.conf.template").read_text()
     values = {
         "GATEWAY_LISTEN": settings.gateway_listen,
+        "GATEWAY_INTERNAL_LISTEN": f"127.0.0.1:{settings.ports['gateway-internal']}",
         "GATEWAY_LOG_FORMAT": log_format,
         "GATEWAY_RESOLVER": "",
         "GATEWAY_WORKERS": workers,
         "HOUSING_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['housing-predictor']}",
         "IRIS_PREDICTOR_SERVER": f"127.0.0.1:{settings.ports['iris-predictor']}",
         "TRAINER_SERVER": f"127.0.0.1:{settings.ports['trainer']}",
+        "STUB_STATUS": "return 501;",  # no exporter asks for it here
     }
-    (prefix / "nginx.conf").write_text(fill_in(template, values))
+    for template in (_GATEWAY / "templates").glob("*.template"):
+        (prefix / template.stem).write_text(fill_in(template.read_text(), values))
+    for counts in prefix.glob("counts-*.log"):
+        counts.unlink()  # of a life before this one
     for script in _GATEWAY.glob("*.js"):
         shutil.copy(script, prefix)
     return prefix
+
+
+def write_prometheus_config(settings: Settings, state: State) -> Path:
+    """Writes what the local Prometheus watches, with the same rules as in containers, and returns its path.
+
+    Redis and nginx have no exporter here, and there is no Alertmanager: alerts show in Prometheus only.
+    """
+    path = state.folder("prometheus") / "prometheus.yml"
+    rules = sorted(str(file) for file in (_MONITORING / "rules").glob("*.yml") if file.name != "redis.yml")
+    ports = {_JOBS.get(process, process): settings.ports[process] for process in _WATCHED}
+    config = {
+        "global": {"scrape_interval": "10s", "scrape_timeout": "5s", "evaluation_interval": "10s"},
+        "rule_files": rules,
+        "scrape_configs": [
+            {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]} for job, port in ports.items()
+        ],
+    }
+    path.write_text(json.dumps(config, indent=2))  # which is YAML, too
+    return path
 
 
 def write_redis_conf(settings: Settings, state: State, *, password: str) -> Path:

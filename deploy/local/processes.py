@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from deploy.local.binaries import Nginx
-from deploy.local.configs import write_nginx_prefix, write_redis_conf
+from deploy.local.configs import write_nginx_prefix, write_prometheus_config, write_redis_conf
 from deploy.local.environment import LOG_FORMAT
 from deploy.local.readiness import Probe, alive, http_answers, http_ok, redis_answers
 from deploy.local.settings import ROOT, Settings
@@ -60,6 +60,7 @@ class Stack:
     redis: Path
     client: httpx.AsyncClient
     environment: Mapping[str, str]
+    prometheus: Path | None = None
 
     def processes(self) -> list[Process]:
         """All of them, the slowest to be ready first."""
@@ -70,6 +71,7 @@ class Stack:
             self._predictor("iris"),
             *self._trainer(),
             self._gateway(),
+            *([self._prometheus(self.prometheus)] if self.prometheus else []),
         ]
 
     def _gateway(self) -> Process:
@@ -83,6 +85,18 @@ class Stack:
             probe=http_answers(self.client, f"{self.settings.gateway_url}/"),
             stop_signal=signal.SIGQUIT,
             stops_own_children=True,
+        )
+
+    def _prometheus(self, program: Path) -> Process:
+        config = write_prometheus_config(self.settings, self.state)
+        address = f"127.0.0.1:{self.settings.ports['prometheus']}"
+        where = (f"--config.file={config}", f"--storage.tsdb.path={config.parent / 'data'}")
+        return Process(
+            name="prometheus",
+            command=(str(program), *where, f"--web.listen-address={address}", "--log.level=warn"),
+            env=self.environment,
+            cwd=config.parent,
+            probe=http_ok(self.client, f"http://{address}/-/ready"),
         )
 
     def _predictor(self, model: str) -> Process:
@@ -109,8 +123,14 @@ class Stack:
             "MLPLATFORM_DATA_DIR": str(ROOT / "data"),
             "MLPLATFORM_PROCESSED_DIR": str(ROOT / self.settings.processed_dir),
         }
-        beat = {"MLPLATFORM_BEAT_SCHEDULE": str(self.state.folder("beat") / "schedule")}
-        worker = {"REMAP_SIGTERM": "SIGQUIT"}  # Celery then hands an unfinished job back when asked to stop
+        beat = {
+            "MLPLATFORM_PORT": str(self.settings.ports["trainer-beat"]),
+            "MLPLATFORM_BEAT_SCHEDULE": str(self.state.folder("beat") / "schedule"),
+        }
+        worker = {
+            "MLPLATFORM_PORT": str(self.settings.ports["trainer-worker"]),
+            "REMAP_SIGTERM": "SIGQUIT",  # Celery then hands an unfinished job back when asked to stop
+        }
         ready = http_ok(self.client, f"{self.settings.url('trainer')}/health/ready")
         after = (MIGRATIONS,)
         return [

@@ -17,6 +17,10 @@ PORT_SETTINGS = {
     "trainer": "TRAINER_PORT",
     "mlflow": "MLFLOW_PORT",
     "redis": "REDIS_PORT",
+    "gateway-internal": "GATEWAY_INTERNAL_PORT",
+    "trainer-worker": "TRAINER_WORKER_PORT",
+    "trainer-beat": "TRAINER_BEAT_PORT",
+    "prometheus": "PROMETHEUS_PORT",
 }
 
 _LAST_PORT = 65535
@@ -36,6 +40,10 @@ class Settings(BaseSettings):
     trainer_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     mlflow_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     redis_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
+    gateway_internal_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
+    trainer_worker_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
+    trainer_beat_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
+    prometheus_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     local_state: Path | None = None
     """Where everything that outlives the run is kept; relative to the project. By default `.local/GATEWAY_PORT`."""
     processed_dir: Path = Path("data/processed")

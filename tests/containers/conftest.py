@@ -11,6 +11,7 @@ from docker.errors import DockerException
 
 from tests.helpers.compose import Stack
 from tests.helpers.ports import first_of_free_ports
+from tests.helpers.prometheus import Receiver
 
 _FIRST_START_SECONDS = 600
 
@@ -37,6 +38,9 @@ def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
         folder=tmp_path_factory.mktemp("stack"),
         first_port=first_of_free_ports(4),
     )
+    stack.secrets.mkdir(parents=True)
+    for kind in ("page", "ticket", "watchdog"):  # test_monitoring starts it
+        (stack.secrets / f"alert_{kind}_url").write_text(f"http://{Receiver.NAME}:8000/{kind}")
     try:
         stack.up(within_seconds=_FIRST_START_SECONDS)
         yield stack

@@ -1,14 +1,19 @@
 """What operators see of a running platform."""
 
+import shutil
+import time
+
 import httpx
 import pytest
 
 from mlplatform.contracts import CONTRACTS, Contract
 from tests.e2e.conftest import Platform
 from tests.helpers.page import assets_of
+from tests.helpers.waiting import wait_until
 
 contracts = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS.keys())
-services = pytest.mark.parametrize("service", ["housing-predictor", "iris-predictor", "trainer"])
+SERVICES = ["housing-predictor", "iris-predictor", "trainer"]
+services = pytest.mark.parametrize("service", SERVICES)
 
 
 def test_health_names_every_service_its_model_and_version(client: httpx.Client) -> None:
@@ -29,6 +34,46 @@ def test_every_service_exposes_metrics_on_its_own_port(platform: Platform, servi
     metrics = httpx.get(platform.settings.url(service) + path).text
     assert "mlplatform_http_request_duration_seconds_bucket" in metrics
     assert "process_resident_memory_bytes" in metrics
+
+
+@pytest.mark.parametrize(
+    ("process", "metric"),
+    [
+        ("gateway-internal", "mlplatform_gateway_requests_total"),
+        ("trainer-worker", "mlplatform_worker_tasks_total"),
+        ("trainer-beat", "mlplatform_beat_tasks_published_total"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/prometheus"])
+def test_so_do_the_processes_without_an_api(platform: Platform, process: str, metric: str, path: str) -> None:
+    assert metric in httpx.get(platform.settings.url(process) + path).text
+
+
+def test_worker_and_beat_show_that_they_work(platform: Platform) -> None:
+    def seconds_since(process: str, series: str) -> float:
+        text = httpx.get(platform.settings.url(process) + "/metrics").text
+        (line,) = [line for line in text.splitlines() if line.startswith(series)]
+        return time.time() - float(line.rsplit(" ", 1)[1])
+
+    heartbeat = 'mlplatform_heartbeat_timestamp_seconds{process="%s"}'
+    upkeep = 'mlplatform_worker_task_last_success_timestamp_seconds{task="trainer.keep_up"}'
+    for process in ("trainer-worker", "trainer-beat"):
+        assert seconds_since(process, heartbeat % process) < 60
+    assert seconds_since("trainer-worker", upkeep) < 180
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="there is no prometheus on the PATH")
+def test_prometheus_watches_them_all_by_the_same_rules(platform: Platform) -> None:
+    url = platform.settings.url("prometheus") + "/api/v1"
+
+    def up() -> set[str]:
+        result = httpx.get(f"{url}/query", params={"query": "up == 1"}).json()["data"]["result"]
+        return {series["metric"]["job"] for series in result}
+
+    watched = {*SERVICES, "gateway", "trainer-worker", "trainer-beat", "prometheus"}
+    wait_until(lambda: up() == watched, within_seconds=60, what="every target is up", every=0.5)
+    rules = {rule["name"] for group in httpx.get(f"{url}/rules").json()["data"]["groups"] for rule in group["rules"]}
+    assert {"PredictorDown", "AvailabilityBudgetBurnsFast"} <= rules
 
 
 @contracts

@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -60,8 +61,10 @@ class SteadyLoad:
                 group.create_task(self._one())
                 due += 1 / self._per_second
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-        for connection in self._idle:
-            connection[1].close()
+        for _, writer in self._idle:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def _one(self) -> None:
         sent = time.monotonic()
@@ -76,6 +79,13 @@ class SteadyLoad:
         """What is wrong with the answer. By hand, for a client that takes a processor measures itself."""
         connection = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = connection
+        try:
+            return await self._answer(reader, writer)
+        except BaseException:
+            writer.close()
+            raise
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:
         writer.write(self._request)
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
@@ -83,6 +93,6 @@ class SteadyLoad:
         if b"\r\nConnection: close" in head:
             writer.close()
         else:
-            self._idle.append(connection)
+            self._idle.append((reader, writer))
         status = head[9:12]
         return None if status == b"200" else f"{status.decode()} {body[:300].decode(errors='replace')}"

@@ -1,11 +1,13 @@
 """The configuration of nginx and Redis."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from deploy.local.configs import fill_in, write_nginx_prefix, write_redis_conf
-from deploy.local.settings import Settings
+from deploy.local.configs import fill_in, write_nginx_prefix, write_prometheus_config, write_redis_conf
+from deploy.local.settings import ROOT, Settings
 from deploy.local.state import State
 
 
@@ -30,6 +32,19 @@ def test_the_gateway_knows_where_every_service_is(tmp_path: Path) -> None:
     for address in ("listen 127.0.0.1:9000", "server 127.0.0.1:9001", "server 127.0.0.1:9002", "server 127.0.0.1:9003"):
         assert address in conf
     assert (prefix / "health.js").exists()
+
+
+def test_the_local_prometheus_watches_every_process_with_the_rules_of_the_containers(tmp_path: Path) -> None:
+    state = State.claim(tmp_path)
+
+    config = json.loads(write_prometheus_config(Settings(gateway_port=9000), state).read_text())
+    state.release()
+
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
+    assert targets["gateway"] == ["127.0.0.1:9006"]
+    in_containers = yaml.safe_load((ROOT / "monitoring/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    assert {job["job_name"] for job in in_containers} - targets.keys() == {"redis", "nginx", "alertmanager"}
+    assert {Path(rules).name for rules in config["rule_files"]} >= {"objectives.yml", "serving.yml", "recording.yml"}
 
 
 def test_the_broker_loses_nothing_and_asks_for_a_password(tmp_path: Path) -> None:

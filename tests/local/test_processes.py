@@ -1,6 +1,7 @@
 """The table of processes: what the runner decides for them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,19 @@ def test_the_gateway_logs_in_the_format_of_the_services(state: State, chosen: di
     gateway = table(state, **chosen)["gateway"]
 
     assert f"access_log /dev/stdout {log_format} " in (gateway.cwd / "nginx.conf").read_text()
+
+
+def test_prometheus_is_started_only_where_there_is_one(state: State) -> None:
+    stack = Stack(
+        Settings(gateway_port=9000),
+        state,
+        Nginx(Path("nginx")),
+        Path("redis"),
+        httpx.AsyncClient(),
+        clean_environment({}),
+    )
+    assert "prometheus" not in {process.name for process in stack.processes()}
+    assert "prometheus" in {process.name for process in replace(stack, prometheus=Path("prometheus")).processes()}
 
 
 def test_only_mlflow_hides_a_warning_and_only_its_own(state: State) -> None:

@@ -22,13 +22,17 @@ def test_by_default_the_gateway_has_8080_and_the_others_follow() -> None:
         "trainer": 8083,
         "mlflow": 8084,
         "redis": 8085,
+        "gateway-internal": 8086,
+        "trainer-worker": 8087,
+        "trainer-beat": 8088,
+        "prometheus": 8089,
     }
 
 
 def test_the_gateways_port_moves_the_whole_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "9000")
 
-    assert list(Settings().ports.values()) == [9000, 9001, 9002, 9003, 9004, 9005]
+    assert list(Settings().ports.values()) == [*range(9000, 9010)]
 
 
 def test_a_port_of_its_own_moves_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

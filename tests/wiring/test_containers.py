@@ -15,6 +15,7 @@ from deploy.local.announcement import example
 from mlplatform.contracts import CONTRACTS
 
 ROOT = Path(__file__).parents[2]
+MAY_BE_EMPTY = {"OTLP_ENDPOINT", "CLIENTS"}  # which means: no spans, no names
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +35,15 @@ def test_every_model_has_a_container_and_is_watched(compose: dict[str, Any]) -> 
     for model in CONTRACTS:
         assert f"{model}-predictor" in compose["services"]
         assert f"names: [{model}-predictor]" in watched
+        rules = (ROOT / "monitoring" / "prometheus" / "rules" / "serving.yml").read_text()
+        assert f'absent(up{{job="{model}-predictor"}} == 1)' in rules
 
 
 def test_every_setting_of_the_compose_file_has_a_default(compose: dict[str, Any]) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
-    settings = re.findall(r"\$\{([A-Z_]+)(:-[^}]+)?\}", text)
+    settings = re.findall(r"\$\{([A-Z_]+)(:-[^}]+)?(?::-)?\}", text)
     assert settings
-    assert [name for name, default in settings if not default and name != "SETTING"] == []
+    assert [name for name, default in settings if not default and name not in {"SETTING", *MAY_BE_EMPTY}] == []
     assert compose["services"]
 
 
@@ -61,6 +64,16 @@ def test_secrets_are_made_once_and_only_their_folder_is_locked(tmp_path: Path) -
     assert {path.name: path.read_text() for path in folder.iterdir()} == first
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
+
+
+def test_whom_to_tell_of_alerts_is_kept_once_it_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    make_secrets(folder)
+    (folder / "alert_page_url").chmod(0o644)
+    (folder / "alert_page_url").write_text("https://alerts.example/page")
+    make_secrets(folder)
+    assert (folder / "alert_page_url").read_text() == "https://alerts.example/page"
+    assert "nobody" in (folder / "alert_ticket_url").read_text()
 
 
 def test_every_secret_of_the_compose_file_is_made(compose: dict[str, Any], tmp_path: Path) -> None:

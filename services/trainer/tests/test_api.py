@@ -10,6 +10,7 @@ import pytest
 from trainer.api import create_app
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
+from trainer.figures import Figures
 from trainer.jobs import JobStore
 from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 def client_of(jobs: JobStore, queue: InMemoryQueue) -> httpx.AsyncClient:
     models = InMemoryModels()
-    app = create_app(jobs, queue, models, Ledger(jobs._engine, models))
+    app = create_app(jobs, queue, models, Ledger(jobs._engine, models), Figures(jobs._engine))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer")
 
 
@@ -98,6 +99,14 @@ async def test_the_latest_jobs_are_listed(api: httpx.AsyncClient) -> None:
 async def test_jobs_are_counted_in_the_metrics(api: httpx.AsyncClient) -> None:
     await api.post("/retrain", json={"model": "iris"})
     assert 'mlplatform_jobs{model="iris",state="queued"} 1.0' in (await api.get("/metrics")).text
+
+
+async def test_metrics_are_answered_with_the_database_away(queue: InMemoryQueue, tmp_path: Path) -> None:
+    async with client_of(JobStore(connect(f"sqlite:///{tmp_path}/nowhere/trainer.db")), queue) as api:
+        metrics = await api.get("/metrics")
+    assert metrics.status_code == 200
+    assert "mlplatform_database_reachable 0.0" in metrics.text
+    assert "process_resident_memory_bytes" in metrics.text
 
 
 async def test_the_trainer_is_ready_when_its_database_answers(api: httpx.AsyncClient) -> None:

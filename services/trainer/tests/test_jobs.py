@@ -178,12 +178,6 @@ def test_the_newest_jobs_come_first(jobs: JobStore) -> None:
     assert [job.id for job in jobs.newest(10, "housing")] == ids[:1]
 
 
-def test_jobs_are_counted_by_model_and_state(jobs: JobStore) -> None:
-    jobs.fail(jobs.create(HOUSING, ""), "")
-    jobs.create(HOUSING, "")
-    assert jobs.counts() == {("housing", "failed"): 1, ("housing", "queued"): 1}
-
-
 def test_a_database_without_tables_is_trouble(tmp_path: Path) -> None:
     assert "does not answer" in str(JobStore(connect(f"sqlite:///{tmp_path}/empty.db")).trouble())
 

@@ -6,10 +6,10 @@ shows in `docker inspect` and is handed on to children. Where both are there, th
 
 import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "MLPLATFORM_"
 SECRETS = Path("/run/secrets")
@@ -25,6 +25,14 @@ class ServiceSettings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least severe events that are logged."""
+
+    otlp_endpoint: str | None = None
+    """Where spans are sent, OTLP over HTTP, such as `http://collector:4318/v1/traces`; without it there are none."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _none_if_empty(cls, value: str | None) -> str | None:
+        return value or None  # a setting that compose hands on may be empty
 
     mlflow_url: str = "http://127.0.0.1:5000"
     """Base URL of the MLflow tracking server."""
@@ -60,6 +68,14 @@ class PredictorSettings(HttpSettings):
 
     max_rows: int = Field(default=10_000, ge=1)
     """Most rows in a request."""
+
+    clients: Annotated[tuple[str, ...], NoDecode] = ()
+    """Clients whose predictions are counted by name, as they give it in `X-Client-ID`; the others are `other`."""
+
+    @field_validator("clients", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

@@ -126,7 +126,7 @@ async def test_requests_rows_and_warnings_are_counted(predictor: httpx.AsyncClie
     assert 'mlplatform_predict_request_duration_seconds_count{model="housing",outcome="ok"} 1.0' in metrics
     assert 'mlplatform_predict_request_duration_seconds_count{model="housing",outcome="invalid"} 1.0' in metrics
     assert 'mlplatform_predictions_total{model="housing",variant="champion",version="1"} 2.0' in metrics
-    assert 'mlplatform_prediction_warnings_total{model="housing"} 1.0' in metrics
+    assert 'mlplatform_prediction_warnings_total{feature="HouseAge",model="housing"} 1.0' in metrics
     assert 'mlplatform_model_version_info{model="housing",version="1"} 1.0' in metrics
 
 

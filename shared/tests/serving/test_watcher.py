@@ -7,7 +7,8 @@ from mlplatform.contracts import HOUSING
 from mlplatform.registry import ArtifactCache
 from mlplatform.runtime import Slot
 from mlplatform.serving.watcher import Watcher
-from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
+from mlplatform.telemetry.metrics import process_registry
+from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.testing import InMemoryRegistry
 
 pytestmark = pytest.mark.anyio

@@ -13,17 +13,18 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def tally(registry: CollectorRegistry) -> PredictTally:
-    tally = PredictTally("iris", ("ok", "invalid"), BOUNDS)
+    tally = PredictTally("iris", ("ok", "shed"), {"malformed_body": None, "overloaded": "shed"}, BOUNDS)
     registry.register(tally)
     return tally
 
 
 @pytest.mark.usefixtures("tally")
 def test_every_outcome_begins_at_zero(registry: CollectorRegistry) -> None:
-    for outcome in ("ok", "invalid"):
+    for outcome in ("ok", "shed"):
         labels = {"model": "iris", "outcome": outcome}
         assert registry.get_sample_value("mlplatform_predict_request_duration_seconds_count", labels) == 0
-    assert registry.get_sample_value("mlplatform_prediction_warnings_total", {"model": "iris"}) == 0
+    for reason in ("malformed_body", "overloaded"):
+        assert rejections(registry, reason) == 0
 
 
 def test_durations_are_counted_up_to_each_bound_the_bound_included(
@@ -42,15 +43,14 @@ def test_durations_are_counted_up_to_each_bound_the_bound_included(
     assert registry.get_sample_value("mlplatform_predict_request_duration_seconds_sum", labels) == pytest.approx(0.5035)
 
 
-def test_rows_are_counted_by_the_version_that_answered(tally: PredictTally, registry: CollectorRegistry) -> None:
-    tally.predicted("1", "champion", 10, warnings=2)
-    tally.predicted("2", "champion", 5, warnings=0)
-    tally.predicted("2", "champion", 5, warnings=1)
-    rows = {
-        version: registry.get_sample_value(
-            "mlplatform_predictions_total", {"model": "iris", "version": version, "variant": "champion"}
-        )
-        for version in ("1", "2")
-    }
-    assert rows == {"1": 10, "2": 10}
-    assert registry.get_sample_value("mlplatform_prediction_warnings_total", {"model": "iris"}) == 3
+def test_what_is_refused_is_counted_by_reason_whichever_way_it_was_told(
+    tally: PredictTally, registry: CollectorRegistry
+) -> None:
+    tally.rejected("malformed_body")
+    tally.answered("shed", 0.0001)
+    tally.answered("shed", 0.0001)
+    assert (rejections(registry, "malformed_body"), rejections(registry, "overloaded")) == (1, 2)
+
+
+def rejections(registry: CollectorRegistry, reason: str) -> float | None:
+    return registry.get_sample_value("mlplatform_predict_rejections_total", {"model": "iris", "reason": reason})

@@ -75,9 +75,36 @@ async def test_paths_that_no_route_knows_make_no_new_series(client: httpx.AsyncC
         await client.get(f"/nowhere/{number}")
         await client.get(f"/items/{number}")
     metrics = (await client.get("/metrics/prometheus")).text
-    counts = [
-        line for line in metrics.splitlines() if line.startswith("mlplatform_http_request_duration_seconds_count")
-    ]
-    assert len(counts) == 2
-    assert any('route="/items/{item}"' in line for line in counts)
-    assert any('route="unmatched"' in line for line in counts)
+    counts = [line for line in metrics.splitlines() if line.startswith("mlplatform_http_requests_total")]
+    assert 'mlplatform_http_requests_total{code="2xx",method="GET",route="/items/{item}"} 20.0' in counts
+    assert 'mlplatform_http_requests_total{code="4xx",method="GET",route="unmatched"} 20.0' in counts
+    assert not any("nowhere" in line for line in counts)
+
+
+async def test_every_route_begins_at_zero_and_nothing_a_client_sends_makes_a_series(client: httpx.AsyncClient) -> None:
+    before = series(await client.get("/metrics"))
+    assert 'mlplatform_http_requests_total{code="5xx",method="GET",route="/bug"}' in before
+    for number in range(50):
+        await client.get(
+            f"/nowhere/{number}", headers={"X-Request-ID": f"request-{number}", "X-Client-ID": f"{number}"}
+        )
+        await client.request("GET", f"/items/{number}?q={number}")
+    assert series(await client.get("/metrics")) == before
+
+
+async def test_an_unknown_method_is_one_series_however_many_there_are(client: httpx.AsyncClient) -> None:
+    await client.request("FIRST", "/health/live")
+    before = series(await client.get("/metrics"))
+    for number in range(20):
+        await client.request(f"METHOD{number}", "/health/live")
+    assert series(await client.get("/metrics")) == before
+
+
+async def test_a_request_counts_as_in_flight_while_it_is_answered(client: httpx.AsyncClient) -> None:
+    metrics = (await client.get("/metrics")).text
+    assert 'mlplatform_http_requests_in_flight{route="/metrics"} 1.0' in metrics
+    assert 'mlplatform_http_requests_in_flight{route="/bug"} 0.0' in metrics
+
+
+def series(response: httpx.Response) -> set[str]:
+    return {line.rsplit(" ", 1)[0] for line in response.text.splitlines() if line.startswith("mlplatform_")}

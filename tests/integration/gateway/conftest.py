@@ -10,7 +10,7 @@ import pytest
 from deploy.local.binaries import find_nginx
 from deploy.local.configs import write_nginx_prefix
 from deploy.local.processes import nginx_command
-from deploy.local.settings import Settings
+from deploy.local.settings import PORT_SETTINGS, Settings
 from deploy.local.state import State
 from tests.helpers.gateway import Gateway
 from tests.helpers.ports import first_of_free_ports
@@ -21,7 +21,7 @@ from tests.helpers.waiting import wait_until
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("gateway")
-    settings = Settings(gateway_port=first_of_free_ports(6), local_state=folder)
+    settings = Settings(gateway_port=first_of_free_ports(len(PORT_SETTINGS)), local_state=folder)
     state = State.claim(folder)
     prefix = write_nginx_prefix(settings, state)
     log = folder / "log"

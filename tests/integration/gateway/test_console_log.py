@@ -9,14 +9,14 @@ import httpx
 from deploy.local.binaries import find_nginx
 from deploy.local.configs import write_nginx_prefix
 from deploy.local.processes import nginx_command
-from deploy.local.settings import Settings
+from deploy.local.settings import PORT_SETTINGS, Settings
 from deploy.local.state import State
 from tests.helpers.ports import first_of_free_ports
 from tests.helpers.waiting import wait_until
 
 
 def test_a_request_is_one_short_line(tmp_path: Path) -> None:
-    settings = Settings(gateway_port=first_of_free_ports(6), local_state=tmp_path)
+    settings = Settings(gateway_port=first_of_free_ports(len(PORT_SETTINGS)), local_state=tmp_path)
     state = State.claim(tmp_path)
     prefix = write_nginx_prefix(settings, state, log_format="console")
     log = tmp_path / "log"

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.announcement import announce_predictions
 from deploy.local.output import Output
-from deploy.local.settings import Settings
+from deploy.local.settings import PORT_SETTINGS, Settings
 from tests.helpers.ports import first_of_free_ports
 from tests.helpers.stub_service import StubService
 
@@ -22,7 +22,7 @@ NO_CHAMPION = (503, {"status": "not ready", "reason": "no champion yet"})
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(gateway_port=first_of_free_ports(6))
+    return Settings(gateway_port=first_of_free_ports(len(PORT_SETTINGS)))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.settings import ROOT
+from deploy.local.settings import PORT_SETTINGS, ROOT
 from deploy.local.state import State
 from tests.helpers.ports import first_of_free_ports
 
@@ -37,7 +37,7 @@ def test_a_port_that_is_none(value: str, tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    first = first_of_free_ports(6)
+    first = first_of_free_ports(len(PORT_SETTINGS))
     with socket.create_server(("127.0.0.1", first + 3)):
         status, (line,) = start(GATEWAY_PORT=str(first), LOCAL_STATE=str(tmp_path))
 
@@ -49,7 +49,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_a_state_folder_that_is_in_use(tmp_path: Path) -> None:
     state = State.claim(tmp_path)
     try:
-        status, (line,) = start(GATEWAY_PORT=str(first_of_free_ports(6)), LOCAL_STATE=str(tmp_path))
+        status, (line,) = start(GATEWAY_PORT=str(first_of_free_ports(len(PORT_SETTINGS))), LOCAL_STATE=str(tmp_path))
     finally:
         state.release()
 

@@ -10,7 +10,8 @@ from starlette.responses import JSONResponse
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
-from mlplatform.telemetry.metrics import CountsCollector, process_registry
+from mlplatform.telemetry.metrics import ReadingsCollector, process_registry
+from mlplatform.telemetry.tracing import Tracing, open_tracing
 from mlplatform.web.server import serve
 from mlplatform.web.service import create_service
 from trainer.db.engine import connect
@@ -26,6 +27,7 @@ from trainer.errors import (
     VersionRolledBack,
     VersionUnverified,
 )
+from trainer.figures import FIGURES, Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry, Registry
@@ -50,10 +52,14 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
 }
 
 
-def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger) -> FastAPI:
-    """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions."""
+def create_app(
+    jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger, figures: Figures, tracing: Tracing | None = None
+) -> FastAPI:
+    """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions; `figures`
+    are for its metrics.
+    """
     metrics = process_registry()
-    metrics.register(CountsCollector("mlplatform_jobs", "Jobs by model and state.", ("model", "state"), jobs.counts))
+    metrics.register(ReadingsCollector(FIGURES, figures.read))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -65,6 +71,7 @@ def create_app(jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger)
         metrics=metrics,
         lifespan=lifespan,
         statuses=_STATUSES,
+        tracing=tracing,
     )
 
     @app.get("/health/ready", tags=["operation"], summary="The database answers")
@@ -86,8 +93,12 @@ def main() -> None:
     configure_logging("trainer", settings.log_format, settings.log_level)
     engine = connect(settings.database_url)
     with closing(MlflowRegistry(settings.mlflow_url)) as registry:
-        app = create_app(JobStore(engine), CeleryQueue(create_celery(settings)), registry, Ledger(engine, registry))
+        queue = CeleryQueue(create_celery(settings))
+        tracing = open_tracing("trainer", settings.otlp_endpoint)
+        app = create_app(JobStore(engine), queue, registry, Ledger(engine, registry), Figures(engine), tracing)
         serve(app, settings.host, settings.port)
+        if tracing:
+            tracing.close()
 
 
 if __name__ == "__main__":

@@ -8,11 +8,15 @@ from celery.signals import after_task_publish, heartbeat_sent
 from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
+from mlplatform.telemetry import trace_context
 from trainer.errors import BrokerUnavailable
 from trainer.settings import TrainerSettings
 
 TRAIN = "trainer.train"
 KEEP_UP = "trainer.keep_up"
+TASKS = (TRAIN, KEEP_UP)
+TRACEPARENT = "traceparent"
+"""The header of a message that names the trace of whoever asked."""
 KEEP_UP_SECONDS = 10.0
 
 _SOFT_LIMIT_SECONDS = 30 * 60
@@ -41,7 +45,7 @@ class CeleryQueue:
 
     def publish(self, job_id: str) -> None:
         try:
-            self._app.send_task(TRAIN, args=[job_id])
+            self._app.send_task(TRAIN, args=[job_id], headers={TRACEPARENT: trace_context.current.get()})
         except OperationalError as error:
             raise BrokerUnavailable("the broker is away; nothing was accepted") from error
 

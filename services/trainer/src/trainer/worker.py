@@ -9,9 +9,14 @@ from contextlib import closing
 from celery import Task
 
 from mlplatform.settings import load_settings
+from mlplatform.telemetry.exposition import Exposition
 from mlplatform.telemetry.logging import configure_logging
+from mlplatform.telemetry.metrics import process_registry
+from mlplatform.telemetry.processes import WorkerMetrics
 from trainer.settings import TrainerSettings
-from trainer.tasks import KEEP_UP, TRAIN, CeleryQueue, create_celery, show_worker_life
+from trainer.tasks import KEEP_UP, TASKS, TRAIN, CeleryQueue, create_celery, show_worker_life
+from trainer.tracing import traced_task
+from trainer.watching import watch_worker
 
 
 def main() -> None:
@@ -21,6 +26,9 @@ def main() -> None:
     if settings.heartbeat_file:
         show_worker_life(settings.heartbeat_file)
     app = create_celery(settings)
+    collectors = process_registry()
+    metrics = WorkerMetrics(collectors, TASKS)
+    watch_worker(app, metrics, Exposition(collectors, settings.host, settings.port))
 
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
     # parent stays small without scikit-learn and MLflow.
@@ -30,7 +38,7 @@ def main() -> None:
         from trainer import execution  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        with closing(RegisteredTraining(settings)) as training:
+        with closing(RegisteredTraining(settings)) as training, traced_task(settings, task, job_id):
             execution.run_job(job_id, open_jobs(settings), training, worker=task.request.hostname)
 
     @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types

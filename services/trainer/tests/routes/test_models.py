@@ -8,6 +8,7 @@ from mlplatform.contracts import HOUSING
 from trainer.api import create_app
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
+from trainer.figures import Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.testing import InMemoryModels, InMemoryQueue
@@ -29,7 +30,7 @@ def models() -> InMemoryModels:
 async def api(tmp_path: Path, models: InMemoryModels) -> AsyncIterator[httpx.AsyncClient]:
     engine = connect(f"sqlite:///{tmp_path}/trainer.db")
     migrate(engine)
-    app = create_app(JobStore(engine), InMemoryQueue(), models, Ledger(engine, models))
+    app = create_app(JobStore(engine), InMemoryQueue(), models, Ledger(engine, models), Figures(engine))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
         yield client
 

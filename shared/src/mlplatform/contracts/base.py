@@ -64,6 +64,7 @@ class Contract:
         target: the column of the raw data that the model predicts.
         unit: the unit of the prediction; none for a class.
         labels: the classes in the order of the probabilities; empty for a regression.
+        scale: round numbers across the range of a regression's predictions, to count those by.
     """
 
     model: str
@@ -72,6 +73,7 @@ class Contract:
     target: str
     unit: str | None = None
     labels: tuple[str, ...] = ()
+    scale: tuple[float, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -38,4 +38,5 @@ HOUSING = Contract(
     features=HousingFeatures,
     target="MedHouseVal",
     unit="100k USD",
+    scale=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0),
 )

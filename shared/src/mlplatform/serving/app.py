@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import httpx
 from fastapi import FastAPI
@@ -17,19 +18,33 @@ from mlplatform.serving.formats import formats_of
 from mlplatform.serving.health import health_routes
 from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.serving.traced import TracedEndpoint
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
-from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
+from mlplatform.telemetry.disk import DiskCollector
+from mlplatform.telemetry.metrics import process_registry
+from mlplatform.telemetry.predictor import PredictorMetrics
+from mlplatform.telemetry.tracing import Tracing
 from mlplatform.web.service import create_service
 
 PATH = "/predict"
 
 
-def create_app(contract: Contract, settings: PredictorSettings, registry: Registry | None = None) -> FastAPI:
-    """A predictor of one contract. `registry` replaces MLflow, for tests."""
+def create_app(
+    contract: Contract, settings: PredictorSettings, registry: Registry | None = None, tracing: Tracing | None = None
+) -> FastAPI:
+    """A predictor of one contract. `registry` replaces MLflow, for tests; without `tracing` there are no spans."""
     client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
     collectors = process_registry()
-    metrics = PredictorMetrics(collectors, contract.model)
+    metrics = PredictorMetrics(
+        collectors,
+        contract.model,
+        labels=contract.labels,
+        bounds=contract.scale,
+        features=contract.feature_names,
+        clients=settings.clients,
+    )
+    collectors.register(DiskCollector("model-cache", settings.cache_dir))
     slot = Slot("the first look at the model registry is not finished")
     watcher = Watcher(
         contract=contract,
@@ -51,16 +66,21 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
             with suppress(asyncio.CancelledError):
                 await watching
             bulk.close()
+            if tracing:
+                tracing.close()
 
     app = create_service(
         title=f"{contract.model}-predictor",
         description=f"Predicts {contract.target} with the champion of {contract.registered_model}.",
         metrics=collectors,
         lifespan=lifespan,
+        tracing=tracing,
     )
     formats = formats_of(contract, settings.max_rows)
+    app.state.metrics = metrics
     app.state.admission = Admission(settings.max_in_flight)
-    endpoint = PredictEndpoint(
+    endpoint_of = partial(TracedEndpoint, tracing=tracing) if tracing else PredictEndpoint
+    endpoint = endpoint_of(
         formats=formats,
         slot=slot,
         bulk=bulk,

@@ -8,6 +8,7 @@ from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
 from mlplatform.settings import PredictorSettings, load_settings
 from mlplatform.telemetry.logging import configure_logging
+from mlplatform.telemetry.tracing import open_tracing
 from mlplatform.web.server import serve
 
 # How long the bulk lane may keep the interpreter from the event loop; Python's own 5 ms are a hundred requests.
@@ -21,8 +22,9 @@ _COLLECT_EVERY = 50_000
 def run(contract: Contract) -> None:
     """Serve the champion of a contract's model until told to stop."""
     settings = load_settings(PredictorSettings)
-    configure_logging(f"{contract.model}-predictor", settings.log_format, settings.log_level)
+    service = f"{contract.model}-predictor"
+    configure_logging(service, settings.log_format, settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_COLLECT_EVERY)
-    app = create_app(contract, settings)
+    app = create_app(contract, settings, tracing=open_tracing(service, settings.otlp_endpoint))
     serve(app, settings.host, settings.port, http=answering_at_once(PATH, app.state.predict))

@@ -12,7 +12,17 @@ import structlog
 import uuid_utils
 from starlette.types import Receive, Scope, Send
 
-from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
+from mlplatform.errors import (
+    BodyTooLarge,
+    ContractViolation,
+    MalformedBody,
+    MethodNotAllowed,
+    ModelNotReady,
+    NotAcceptable,
+    Overloaded,
+    PlatformError,
+    UnsupportedMediaType,
+)
 from mlplatform.runtime import LiveModel, Slot
 from mlplatform.serving.admission import Admission, overloaded
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
@@ -21,12 +31,15 @@ from mlplatform.serving.formats import Format
 from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
 from mlplatform.serving.prediction import Prediction, predict, predict_few
-from mlplatform.telemetry.metrics import PredictorMetrics
+from mlplatform.telemetry import trace_context
+from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
 
 SHORT_BYTES = 4 * 1024
 """About twenty rows of JSON: longer bodies take the bulk lane, so that the event loop is free to refuse in time."""
+
+CLIENT = b"x-client-id"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -35,6 +48,17 @@ _JSON_BYTES = _JSON.encode()
 _PROBLEM = MEDIA_TYPE.encode()
 _RETRY = [(b"retry-after", RETRY_AFTER_SECONDS.encode())]
 _OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
+
+_REASONS: Mapping[type[Exception], str] = {
+    MalformedBody: "malformed_body",
+    BodyTooLarge: "body_too_large",
+    MethodNotAllowed: "method_not_allowed",
+    UnsupportedMediaType: "unsupported_media_type",
+    NotAcceptable: "not_acceptable",
+    ContractViolation: "contract_violation",
+    ModelNotReady: "model_not_ready",
+    Overloaded: "overloaded",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +83,7 @@ class Answer(NamedTuple):
         ]
 
 
-class _Request:
+class Request:
     """What is known of a request before its body is there."""
 
     __slots__ = ("headers", "id", "path", "prediction_id", "started")
@@ -75,7 +99,7 @@ class _Request:
 class Waiting(NamedTuple):
     """A request with one row, read and found good, and the model that was live then."""
 
-    request: _Request
+    request: Request
     answered: Format
     live: LiveModel
     row: OneRow
@@ -98,6 +122,7 @@ class PredictEndpoint:
         self._slot = slot
         self._bulk = bulk
         self._tally = metrics.tally
+        self._note = metrics.answers.note
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         metrics.watch_in_flight(lambda: float(admission.in_flight))
@@ -112,7 +137,7 @@ class PredictEndpoint:
 
     async def admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same for a server that counts a request as it arrives, before it is its turn."""
-        request = _Request(scope["path"], scope["headers"])
+        request = Request(scope["path"], scope["headers"])
         try:
             _check_method(scope["method"])
             answer = await self._answer(request, receive)
@@ -129,7 +154,7 @@ class PredictEndpoint:
         """The answer to a POST that comes when too many are in flight; none when there is room for it."""
         if not self._admission.is_full():
             return None
-        request = _Request(path, headers)
+        request = Request(path, headers)
         before, after = _overloaded_content(path)
         content = b"%b%b%b" % (before, request.id, after)
         self._tally.answered("shed", perf_counter() - request.started)
@@ -139,7 +164,7 @@ class PredictEndpoint:
         """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`; or a place for its row
         among those that `together` answers.
         """
-        request = _Request(path, headers)
+        request = Request(path, headers)
         try:
             asked, answered = self._agree(request)
             live, instances = self._slot.get(), asked.parse(body)
@@ -171,7 +196,7 @@ class PredictEndpoint:
         except Exception as error:  # noqa: BLE001 # as above
             return self._refusal(waiting.request, error)
 
-    async def _answer(self, request: _Request, receive: Receive) -> Answer:
+    async def _answer(self, request: Request, receive: Receive) -> Answer:
         self._admission.check()
         asked, answered = self._agree(request)
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
@@ -182,19 +207,26 @@ class PredictEndpoint:
             done = await until_disconnect(receive, work)
         return self._prediction(request, answered, *done)
 
-    def _agree(self, request: _Request) -> tuple[Format, Format]:
+    def _agree(self, request: Request) -> tuple[Format, Format]:
         header = request.headers.get
         return self._negotiation.agree(
             header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")
         )
 
-    def _predict(self, request: _Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
+    def _predict(self, request: Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
         live = self._slot.get()
         prediction = predict(live, asked.parse(body), request.prediction_id)
         return prediction, answered.render(prediction)
 
-    def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
-        self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
+    def _prediction(self, request: Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
+        self._note(
+            prediction.version,
+            prediction.variant,
+            prediction.values,
+            prediction.probabilities,
+            prediction.warnings,
+            request.headers.get(CLIENT),
+        )
         self._tally.answered("ok", perf_counter() - request.started)
         if answered.media_type == _JSON:  # whose body says it all
             return Answer(HTTPStatus.OK, _JSON_BYTES, request.id, content)
@@ -206,12 +238,20 @@ class PredictEndpoint:
         ]
         return Answer(HTTPStatus.OK, answered.media_type.encode(), request.id, content, more)
 
-    def _refusal(self, request: _Request, error: Exception) -> Answer:
+    def _refusal(self, request: Request, error: Exception) -> Answer:
         if isinstance(error, PlatformError):
             outcome = _OUTCOMES.get(type(error), "invalid")
+            self._tally.rejected(_REASONS.get(type(error), "other"))
         else:
             outcome = "error"
-            _log.error("prediction failed", request_id=request.id.decode(), exc_info=error)
+            live = self._slot.live
+            _log.error(
+                "prediction failed",
+                request_id=request.id.decode(),
+                trace_id=trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
+                version=live.version if live else None,
+                exc_info=error,
+            )
         self._tally.answered(outcome, perf_counter() - request.started)
         return _problem(request, error)
 
@@ -221,7 +261,7 @@ def _check_method(method: str) -> None:
         raise MethodNotAllowed(f"{method} is not answered here")
 
 
-def _problem(request: _Request, error: Exception) -> Answer:
+def _problem(request: Request, error: Exception) -> Answer:
     """A problem document, which tells nothing of a bug but that it is one."""
     if isinstance(error, PlatformError):
         status, detail, members = STATUSES[type(error)], str(error), error.members

@@ -11,7 +11,7 @@ from mlplatform.errors import ArtifactRejected, ModelVersionNotFound, RegistryUn
 from mlplatform.registry import CHAMPION, ArtifactCache, Fetcher, Registry, StoredVersion
 from mlplatform.runtime import Slot
 from mlplatform.serving.loader import load
-from mlplatform.telemetry.metrics import PredictorMetrics
+from mlplatform.telemetry.predictor import PredictorMetrics
 
 _REFUSED_SECONDS = 60.0
 
@@ -66,7 +66,7 @@ class Watcher:
             await self._follow()
             self.trouble = None
         except RegistryUnavailable as error:
-            self._metrics.registry_reachable.set(0)
+            self._metrics.registry_unavailable()
             self._note_trouble(f"the model registry is unavailable: {error}")
         except ModelVersionNotFound as error:
             self._note_trouble(str(error))
@@ -78,6 +78,7 @@ class Watcher:
 
     async def _follow(self) -> None:
         version = await self._champion()
+        self._metrics.desired(version)
         live = self._slot.live
         if live and live.version == version:
             return
@@ -88,7 +89,7 @@ class Watcher:
             await self._take_up(await self._fetcher.fetch(version))
         except ArtifactRejected as error:
             self._refused[version] = monotonic() + _REFUSED_SECONDS, error
-            self._metrics.refused()
+            self._metrics.refused(error.reason)
             raise
 
     async def _champion(self) -> str:
@@ -97,7 +98,7 @@ class Watcher:
         except ModelVersionNotFound:
             aliases = {}
         self.last_answer = monotonic()
-        self._metrics.registry_reachable.set(1)
+        self._metrics.registry_answered()
         if CHAMPION not in aliases:
             raise ModelVersionNotFound(
                 f"{self._contract.registered_model} has no champion yet: its first training is not finished"

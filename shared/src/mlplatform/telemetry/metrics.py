@@ -1,24 +1,20 @@
 """The metrics of a process, on a registry that is passed in and exposed by its `/metrics`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     GC_COLLECTOR,
     PLATFORM_COLLECTOR,
     CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
     Metric,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-
-from mlplatform.telemetry.tally import PredictTally
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 Collectors = CollectorRegistry
@@ -42,90 +38,45 @@ def render(registry: CollectorRegistry) -> bytes:
     return generate_latest(registry)
 
 
-class CountsCollector(Collector):
-    """Gauges that are counted when Prometheus asks, such as rows by state.
+@dataclass(frozen=True)
+class Figure:
+    """A metric that is read somewhere when Prometheus asks, such as rows by state.
 
     Args:
-        name: the metric's name.
+        name: without the `_total` of a counter.
         documentation: its help text.
         labels: the names of the labels.
-        read: gives the count of each tuple of label values.
+        is_counter: it only grows, but for restarts of what it is read from.
     """
 
-    def __init__(
-        self, name: str, documentation: str, labels: tuple[str, ...], read: Callable[[], Mapping[tuple[str, ...], int]]
-    ) -> None:
-        self._name = name
-        self._documentation = documentation
-        self._labels = labels
+    name: str
+    documentation: str
+    labels: tuple[str, ...] = ()
+    is_counter: bool = False
+
+    def family(self) -> CounterMetricFamily | GaugeMetricFamily:
+        """Without samples yet."""
+        kind = CounterMetricFamily if self.is_counter else GaugeMetricFamily
+        return kind(self.name, self.documentation, labels=self.labels)
+
+
+Readings = Mapping[Figure, Mapping[tuple[str, ...], float]]
+"""The value of each tuple of label values. A figure that is missing could not be read."""
+
+
+class ReadingsCollector(Collector):
+    """Figures that are read together; described without reading, so that what is read need not be there yet."""
+
+    def __init__(self, figures: Sequence[Figure], read: Callable[[], Readings]) -> None:
+        self._figures = figures
         self._read = read
 
     def describe(self) -> Iterable[Metric]:
-        """Named without reading, so that a collector can be registered before what it reads is there."""
-        return [GaugeMetricFamily(self._name, self._documentation, labels=self._labels)]
+        return [figure.family() for figure in self._figures]
 
     def collect(self) -> Iterable[Metric]:
-        family = GaugeMetricFamily(self._name, self._documentation, labels=self._labels)
-        for values, count in self._read().items():
-            family.add_metric(values, count)
-        return [family]
-
-
-class HttpMetrics:
-    """Requests of a service by route template, method and status."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.duration = Histogram(
-            "mlplatform_http_request_duration_seconds",
-            "Time from the request's first byte to the answer's last, by route.",
-            ["route", "method", "status"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-
-
-class PredictorMetrics:
-    """What one predictor counts. Every label set that is known from the start begins at zero."""
-
-    OUTCOMES = ("ok", "invalid", "not_ready", "shed", "error")
-
-    def __init__(self, registry: CollectorRegistry, model: str) -> None:
-        self.tally = PredictTally(model, self.OUTCOMES, SECONDS)
-        registry.register(self.tally)
-        self._version_info = Gauge(
-            "mlplatform_model_version_info",
-            "1 for the version that serves.",
-            ["model", "version"],
-            registry=registry,
-        )
-        reloads = Counter(
-            "mlplatform_model_reload_total",
-            "Versions taken up or refused.",
-            ["model", "outcome"],
-            registry=registry,
-        )
-        self._reloads = {outcome: reloads.labels(model, outcome) for outcome in ("loaded", "refused")}
-        self.registry_reachable = Gauge(
-            "mlplatform_registry_reachable",
-            "1 when the last poll of the model registry was answered.",
-            ["model"],
-            registry=registry,
-        ).labels(model)
-        self._in_flight = Gauge(
-            "mlplatform_predict_in_flight", "Predict requests being answered.", ["model"], registry=registry
-        ).labels(model)
-        self._model = model
-
-    def watch_in_flight(self, read: Callable[[], float]) -> None:
-        """Where to look up how many requests are in flight, when Prometheus asks."""
-        self._in_flight.set_function(read)
-
-    def loaded(self, version: str) -> None:
-        """A version was taken up."""
-        self._version_info.clear()
-        self._version_info.labels(self._model, version).set(1)
-        self._reloads["loaded"].inc()
-
-    def refused(self) -> None:
-        """A version was refused."""
-        self._reloads["refused"].inc()
+        for figure, values in self._read().items():
+            family = figure.family()
+            for labels, value in values.items():
+                family.add_metric(labels, value)
+            yield family

@@ -4,7 +4,6 @@ A counter of the client library takes a lock for every step, which would cost a 
 """
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
@@ -22,15 +21,24 @@ class _Durations:
 
 
 class PredictTally(Collector):
-    """Requests by outcome and duration, rows by version, warnings; of one model."""
+    """Requests of one model by outcome and duration, and why those were refused that were.
 
-    def __init__(self, model: str, outcomes: Sequence[str], bounds: Sequence[float]) -> None:
+    Args:
+        model: the model's short name.
+        outcomes: what can become of a request.
+        reasons: for which one can be refused, each with the outcome that says so already, if one does.
+        bounds: of the durations, in seconds.
+    """
+
+    def __init__(
+        self, model: str, outcomes: Sequence[str], reasons: dict[str, str | None], bounds: Sequence[float]
+    ) -> None:
         self._model = model
         self._bounds = bounds
         self._names = [*map(str, map(float, bounds)), "+Inf"]
         self._durations = {outcome: _Durations(bounds) for outcome in outcomes}
-        self._rows: dict[tuple[str, str], int] = defaultdict(int)
-        self._warnings = 0
+        self._outcome_of = reasons
+        self._rejections = dict.fromkeys(reasons, 0)
 
     def answered(self, outcome: str, seconds: float) -> None:
         """A request was answered."""
@@ -38,10 +46,9 @@ class PredictTally(Collector):
         durations.counts[bisect_left(self._bounds, seconds)] += 1
         durations.sum += seconds
 
-    def predicted(self, version: str, variant: str, rows: int, warnings: int) -> None:
-        """Rows were predicted by a version, with so many warnings."""
-        self._rows[version, variant] += rows
-        self._warnings += warnings
+    def rejected(self, reason: str) -> None:
+        """A request was refused for a reason that its outcome does not tell."""
+        self._rejections[reason] += 1
 
     def collect(self) -> Iterable[Metric]:
         durations = HistogramMetricFamily(
@@ -52,15 +59,10 @@ class PredictTally(Collector):
         for outcome, seen in self._durations.items():
             buckets = zip(self._names, accumulate(seen.counts), strict=True)
             durations.add_metric([self._model, outcome], list(buckets), seen.sum)
-        rows = CounterMetricFamily(
-            "mlplatform_predictions",
-            "Rows predicted, by the version that answered.",
-            labels=["model", "version", "variant"],
+        rejections = CounterMetricFamily(
+            "mlplatform_predict_rejections", "Predict requests refused, by reason.", labels=["model", "reason"]
         )
-        for (version, variant), count in list(self._rows.items()):
-            rows.add_metric([self._model, version, variant], count)
-        warnings = CounterMetricFamily(
-            "mlplatform_prediction_warnings", "Features outside what the version saw in training.", labels=["model"]
-        )
-        warnings.add_metric([self._model], self._warnings)
-        return [durations, rows, warnings]
+        for reason, same in self._outcome_of.items():
+            count = sum(self._durations[same].counts) if same else self._rejections[reason]
+            rejections.add_metric([self._model, reason], count)
+        return [durations, rejections]

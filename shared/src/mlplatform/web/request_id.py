@@ -6,6 +6,8 @@ import structlog
 import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mlplatform.telemetry import trace_context
+
 HEADER = b"x-request-id"
 _ACCEPTED = re.compile(rb"[A-Za-z0-9-]{8,64}")
 
@@ -34,5 +36,9 @@ class RequestIdMiddleware:
                 message["headers"] = [*message["headers"], (HEADER, request_id)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
+        traceparent = next((value for name, value in scope["headers"] if name == trace_context.HEADER), None)
+        trace_context.current.set(trace_context.well_formed(traceparent))
+        trace_id = trace_context.trace_id_of(traceparent)
+        trace = {"trace_id": trace_id} if trace_id else {}
+        with structlog.contextvars.bound_contextvars(request_id=request_id.decode(), **trace):
             await self.app(scope, receive, send_with_id)

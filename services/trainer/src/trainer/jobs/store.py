@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import Connection, Engine, Select, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
@@ -101,12 +101,6 @@ class JobStore:
     def abandoned(self) -> list[Job]:
         """Active jobs without a sign of life for longer than the lease: their message or their worker was lost."""
         return self._select(select(jobs).where(_IS_ACTIVE, jobs.c.seen_at < _now() - LEASE).order_by(jobs.c.id))
-
-    def counts(self) -> dict[tuple[str, ...], int]:
-        """The number of jobs by model and state."""
-        query = select(jobs.c.model, jobs.c.state, func.count()).group_by(jobs.c.model, jobs.c.state)
-        with self._transaction() as connection:
-            return {(model, state): count for model, state, count in connection.execute(query)}
 
     def trouble(self) -> str | None:
         """Why the jobs cannot be read, if so."""

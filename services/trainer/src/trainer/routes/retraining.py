@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
@@ -32,6 +33,7 @@ _Key = Annotated[
 _LastEvent = Annotated[
     int, Header(alias="Last-Event-ID", description="Sent by a client that connects again: the last event it saw.", ge=0)
 ]
+_log = structlog.get_logger(__name__)
 
 
 class RetrainRequest(BaseModel):
@@ -67,6 +69,7 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
         """404 for an unknown model, 409 naming the job when the model is being trained already."""
         options = Options(request.effort, request.feedback)
         job = submit(contract_of(request.model), request.reason, jobs, queue, key, options)
+        _log.info("retraining accepted", job=job.id, model=job.model)
         response.headers["Location"] = f"/retrain/{job.id}"
         return job
 

@@ -1,0 +1,165 @@
+"""What the trainer's metrics say of jobs and promotions: read from SQL when Prometheus asks.
+
+So they are true whichever process did the work, and survive every restart. Each replica of the API tells the same.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import structlog
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, RowMapping, case, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from mlplatform.contracts import CONTRACTS
+from mlplatform.telemetry.metrics import Figure, Readings
+from trainer.db.tables import jobs, promotions
+from trainer.jobs import State
+from trainer.promotions.history import Action
+from trainer.upkeep import FIRST_START
+
+TRIGGERS = ("request", "first_start")
+"""What asked for a job: a client, or the platform itself for a model without a champion."""
+
+REACHABLE = Figure("mlplatform_database_reachable", "1 when the figures of jobs and promotions could be read.")
+JOBS = Figure("mlplatform_jobs", "Jobs in a state that is not final.", ("model", "state"))
+FINISHED = Figure(
+    "mlplatform_jobs_finished", "Jobs at their end, by how and by what asked.", ("model", "state", "trigger"), True
+)
+ATTEMPTS = Figure("mlplatform_job_attempts", "Attempts at jobs, those that were lost included.", ("model",), True)
+QUEUE_AGE = Figure(
+    "mlplatform_job_queue_age_seconds", "How long the oldest queued job has waited; 0 without one.", ("model",)
+)
+RUNNING_AGE = Figure(
+    "mlplatform_job_running_seconds", "How long the job at work has been so; 0 without one.", ("model",)
+)
+WAIT = Figure(
+    "mlplatform_job_wait_seconds", "Sum of the time that finished jobs waited for their last attempt.", ("model",), True
+)
+DURATION = Figure("mlplatform_job_duration_seconds", "Sum of the time that finished jobs took.", ("model",), True)
+LAST_SUCCESS = Figure(
+    "mlplatform_job_last_success_timestamp_seconds",
+    "When a job last ended as promoted, held or rejected; 0 before the first.",
+    ("model",),
+)
+PROMOTIONS = Figure("mlplatform_promotions", "Entries of the promotion history.", ("model", "action"), True)
+CHAMPION = Figure(
+    "mlplatform_champion_version_info", "1 for the version that the history says serves.", ("model", "version")
+)
+CHAMPION_SINCE = Figure(
+    "mlplatform_champion_since_timestamp_seconds", "When the champion became so; 0 without one.", ("model",)
+)
+FIGURES = (
+    REACHABLE,
+    JOBS,
+    FINISHED,
+    ATTEMPTS,
+    QUEUE_AGE,
+    RUNNING_AGE,
+    WAIT,
+    DURATION,
+    LAST_SUCCESS,
+    PROMOTIONS,
+    CHAMPION,
+    CHAMPION_SINCE,
+)
+
+_ACTIVE = [state.value for state in State if state.is_active]
+_FINAL = [state.value for state in State if not state.is_active]
+_TRAINED = [State.PROMOTED.value, State.HELD.value, State.REJECTED.value]
+
+_BY_MODEL = (ATTEMPTS, QUEUE_AGE, RUNNING_AGE, WAIT, DURATION, LAST_SUCCESS)
+
+_SECONDS: Mapping[str, Callable[[Column[Any]], ColumnElement[Any]]] = {
+    "sqlite": lambda column: func.julianday(column) * 86_400,
+    "postgresql": lambda column: func.extract("epoch", column),
+}
+"""A moment in seconds, as each database says it."""
+
+Values = dict[tuple[str, ...], float]
+
+_log = structlog.get_logger(__name__)
+
+
+class Figures:
+    """Reads them from a database; when that does not answer, they are missing and `REACHABLE` says so."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def read(self) -> Readings:
+        """All of them, as of now."""
+        try:
+            with self._engine.connect() as connection:
+                return {REACHABLE: {(): 1}, **_of_jobs(connection), **_of_promotions(connection)}
+        except SQLAlchemyError as error:
+            _log.warning("jobs and promotions cannot be counted", reason=type(error).__name__)
+            return {REACHABLE: {(): 0}}
+
+
+def _of_jobs(connection: Connection) -> Readings:
+    models: Values = {(model,): 0.0 for model in CONTRACTS}
+    active: Values = dict.fromkeys(product(CONTRACTS, _ACTIVE), 0.0)
+    finished: Values = dict.fromkeys(product(CONTRACTS, _FINAL, TRIGGERS), 0.0)
+    of_model: dict[Figure, Values] = {figure: {**models} for figure in _BY_MODEL}
+    for row in _known(connection, _job_query(connection)):
+        key = (row["model"],)
+        of_model[ATTEMPTS][key] += row["attempts"]
+        if row["state"] in _ACTIVE:
+            active[row["model"], row["state"]] += row["jobs"]
+            is_queued = row["state"] == State.QUEUED
+            age = datetime.now(UTC).timestamp() - _moment(row["created" if is_queued else "started"])
+            ages = of_model[QUEUE_AGE if is_queued else RUNNING_AGE]
+            ages[key] = max(ages[key], age)
+            continue
+        finished[row["model"], row["state"], row["trigger"]] += row["jobs"]
+        of_model[WAIT][key] += float(row["waited"] or 0)
+        of_model[DURATION][key] += float(row["took"] or 0)
+        if row["state"] in _TRAINED:
+            of_model[LAST_SUCCESS][key] = max(of_model[LAST_SUCCESS][key], _moment(row["finished"]))
+    return {JOBS: active, FINISHED: finished, **of_model}
+
+
+def _job_query(connection: Connection) -> Executable:
+    """A row for each model, state and trigger."""
+    trigger = case((jobs.c.reason == FIRST_START, TRIGGERS[1]), else_=TRIGGERS[0]).label("trigger")
+    seconds = _SECONDS[connection.dialect.name]
+    return select(
+        jobs.c.model,
+        jobs.c.state,
+        trigger,
+        func.count().label("jobs"),
+        func.sum(jobs.c.attempts).label("attempts"),
+        func.min(jobs.c.created_at).label("created"),
+        func.min(jobs.c.started_at).label("started"),
+        func.max(jobs.c.finished_at).label("finished"),
+        func.sum(seconds(jobs.c.started_at) - seconds(jobs.c.created_at)).label("waited"),
+        func.sum(seconds(jobs.c.finished_at) - seconds(jobs.c.started_at)).label("took"),
+    ).group_by(jobs.c.model, jobs.c.state, trigger)
+
+
+def _of_promotions(connection: Connection) -> Readings:
+    counts: Values = dict.fromkeys(product(CONTRACTS, [action.value for action in Action]), 0.0)
+    since: Values = {(model,): 0.0 for model in CONTRACTS}
+    champions: Values = {}
+    actions = select(promotions.c.model, promotions.c.action, func.count().label("entries"))
+    for row in _known(connection, actions.group_by(promotions.c.model, promotions.c.action)):
+        counts[row["model"], row["action"]] += row["entries"]
+    last = select(promotions.c.model, func.max(promotions.c.sequence).label("sequence")).group_by(promotions.c.model)
+    latest = last.subquery()
+    of_last = (promotions.c.model == latest.c.model) & (promotions.c.sequence == latest.c.sequence)
+    for row in _known(connection, select(promotions).join(latest, of_last)):
+        champions[row["model"], row["after"]] = 1
+        since[row["model"],] = _moment(row["at"])
+    return {PROMOTIONS: counts, CHAMPION: champions, CHAMPION_SINCE: since}
+
+
+def _known(connection: Connection, query: Executable) -> Iterator[RowMapping]:
+    """The rows of models that there are: what a database remembers of others makes no series."""
+    return (row for row in connection.execute(query).mappings() if row["model"] in CONTRACTS)
+
+
+def _moment(value: datetime) -> float:
+    """SQLite forgets the zone of what was written as UTC."""
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()

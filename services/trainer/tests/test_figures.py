@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event, update
+
+from mlplatform.contracts import HOUSING, IRIS
+from mlplatform.telemetry.metrics import Figure
+from trainer import figures
+from trainer.db import tables
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.figures import FIGURES, Figures
+from trainer.jobs import JobStore
+from trainer.promotions.ledger import Ledger
+from trainer.testing import InMemoryModels
+from trainer.upkeep import FIRST_START
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
+    migrate(engine)
+    return engine
+
+
+@pytest.fixture
+def jobs(engine: Engine) -> JobStore:
+    return JobStore(engine)
+
+
+def read(engine: Engine, figure: Figure, *labels: str) -> float:
+    return Figures(engine).read()[figure][labels]
+
+
+def test_every_figure_begins_at_zero(engine: Engine) -> None:
+    readings = Figures(engine).read()
+    assert set(readings) == set(FIGURES)
+    for figure in set(FIGURES) - {figures.REACHABLE, figures.CHAMPION}:
+        assert readings[figure], figure.name
+        assert set(readings[figure].values()) == {0}, figure.name
+
+
+def test_jobs_are_counted_by_state_and_by_what_asked_for_them(engine: Engine, jobs: JobStore) -> None:
+    jobs.fail(jobs.create(HOUSING, FIRST_START), "no")
+    jobs.create(HOUSING, "somebody asked")
+    assert read(engine, figures.JOBS, "housing", "queued") == 1
+    assert read(engine, figures.JOBS, "iris", "queued") == 0
+    assert read(engine, figures.FINISHED, "housing", "failed", "first_start") == 1
+    assert read(engine, figures.FINISHED, "housing", "failed", "request") == 0
+
+
+def test_what_jobs_took_is_added_up(engine: Engine, jobs: JobStore) -> None:
+    job = jobs.start(jobs.create(HOUSING, "").id, "training@one")
+    assert job is not None
+    jobs.promoted(job, version="1")
+    with engine.begin() as connection:
+        asked = connection.execute(tables.jobs.select()).one().created_at.replace(hour=1, minute=0, second=0)
+        times = {
+            "created_at": asked,
+            "started_at": asked.replace(hour=2),
+            "finished_at": asked.replace(hour=2, minute=5),
+        }
+        connection.execute(update(tables.jobs).values(times))
+    assert read(engine, figures.WAIT, "housing") == pytest.approx(3600, abs=0.01)
+    assert read(engine, figures.DURATION, "housing") == pytest.approx(300, abs=0.01)
+    assert read(engine, figures.ATTEMPTS, "housing") == 1
+    assert read(engine, figures.LAST_SUCCESS, "housing") > 0
+    assert read(engine, figures.LAST_SUCCESS, "iris") == 0
+
+
+def test_a_job_that_waits_or_is_at_work_has_an_age(engine: Engine, jobs: JobStore) -> None:
+    job = jobs.create(IRIS, "")
+    with engine.begin() as connection:
+        row = connection.execute(tables.jobs.select()).one()
+        earlier = row.created_at.replace(year=row.created_at.year - 1)
+        connection.execute(update(tables.jobs).values(created_at=earlier))
+    assert read(engine, figures.QUEUE_AGE, "iris") == pytest.approx(365 * 86_400, rel=0.01)
+    assert jobs.start(job.id, "training@one")
+    assert read(engine, figures.QUEUE_AGE, "iris") == 0
+    assert 0 < read(engine, figures.RUNNING_AGE, "iris") < 60
+
+
+def test_promotions_are_counted_and_the_last_one_names_the_champion(engine: Engine) -> None:
+    models = InMemoryModels()
+    for version in ("1", "2"):
+        models.register(HOUSING.registered_model, version)
+    ledger = Ledger(engine, models)
+    ledger.promote(HOUSING, "1", reason="", actor="a test")
+    ledger.promote(HOUSING, "2", reason="", actor="a test")
+    ledger.rollback(HOUSING, reason="", actor="a test")
+    assert read(engine, figures.PROMOTIONS, "housing", "promote") == 2
+    assert read(engine, figures.PROMOTIONS, "housing", "rollback") == 1
+    assert Figures(engine).read()[figures.CHAMPION] == {("housing", "1"): 1}
+    assert read(engine, figures.CHAMPION_SINCE, "housing") > 0
+
+
+def test_with_the_database_away_only_that_is_told(tmp_path: Path) -> None:
+    away = connect(f"sqlite:///{tmp_path}/nowhere/trainer.db")
+    assert Figures(away).read() == {figures.REACHABLE: {(): 0}}
+
+
+def test_asking_costs_three_statements_however_many_jobs_there_are(engine: Engine, jobs: JobStore) -> None:
+    for _ in range(20):
+        jobs.fail(jobs.create(IRIS, ""), "no")
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    Figures(engine).read()
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 3

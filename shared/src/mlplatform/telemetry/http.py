@@ -1,0 +1,80 @@
+"""Requests of a service by route: how many, how long, how many are being answered."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from mlplatform.telemetry.metrics import SECONDS
+
+UNMATCHED = "unmatched"
+OTHER = "other"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CODES = ("2xx", "4xx", "5xx")
+
+Template = tuple[re.Pattern[str], str, Iterable[str]]
+"""What a route's paths look like, the name of the route, its methods."""
+
+
+class HttpMetrics:
+    """Labels are the route's template, never the path, so that no client can make series.
+
+    Args:
+        registry: exposes them.
+        routes: those of the service, asked for at the first request, when all of them are there.
+    """
+
+    def __init__(self, registry: CollectorRegistry, routes: Callable[[], Iterable[Template]]) -> None:
+        self._routes = routes
+        self._requests = Counter(
+            "mlplatform_http_requests",
+            "Requests answered, by route, method and class of status.",
+            ["route", "method", "code"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "mlplatform_http_request_duration_seconds",
+            "Time from the request's first byte to the answer's last, by route and method.",
+            ["route", "method"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "mlplatform_http_requests_in_flight", "Requests being answered, by route.", ["route"], registry=registry
+        )
+        self._templates: list[tuple[re.Pattern[str], str]] = []
+
+    def _expect(self) -> None:
+        """Begin at zero for every route and method that there is."""
+        for pattern, route, methods in [*self._routes(), (re.compile(""), UNMATCHED, ["GET", "POST"])]:
+            self._templates.append((pattern, route))
+            self._in_flight.labels(route)
+            for method in methods:
+                self._duration.labels(route, method)
+                for code in _CODES:
+                    self._requests.labels(route, method, code)
+
+    @contextmanager
+    def request(self, path: str, method: str) -> Iterator["Outcome"]:
+        """Count what happens within; the outcome is to be told its status."""
+        if not self._templates:
+            self._expect()
+        route = next(name for pattern, name in self._templates if pattern.match(path))
+        method = method if method in _METHODS else OTHER
+        outcome, started = Outcome(), perf_counter()
+        in_flight = self._in_flight.labels(route)
+        in_flight.inc()
+        try:
+            yield outcome
+        finally:
+            in_flight.dec()
+            self._duration.labels(route, method).observe(perf_counter() - started)
+            self._requests.labels(route, method, f"{outcome.status // 100}xx").inc()
+
+
+class Outcome:
+    """How a request ended: badly, unless it is said otherwise."""
+
+    status = 500

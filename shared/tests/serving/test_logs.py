@@ -1,0 +1,59 @@
+"""What a predictor logs, and what it never does."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import structlog
+
+from mlplatform.contracts import HOUSING
+from mlplatform.serving import predict
+from mlplatform.telemetry.logging import configure_logging
+
+pytestmark = pytest.mark.anyio
+
+# Values that can be nothing else.
+ROW = {**HOUSING.example, "MedInc": 7.123456789, "Population": 98765.4321}
+HEADERS = {"X-Request-ID": "request-to-find", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+async def test_no_feature_is_logged_whatever_becomes_of_the_request(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logging("housing-predictor", "json")
+    for body in (ROW, {"instances": [ROW, ROW]}, {**ROW, "Latitude": 200.0}, {**ROW, "unknown": 1}):
+        await predictor.post("/predict", json=body, headers=HEADERS)
+    monkeypatch.setattr(predict, "predict", _fails)
+    assert (await predictor.post("/predict", json=ROW, headers=HEADERS)).status_code == 500
+    said = capsys.readouterr().out
+    assert "prediction failed" in said
+    assert "7.123456789" not in said
+    assert "98765.4321" not in said
+
+
+async def test_a_failure_names_request_trace_and_version_on_one_line(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logging("housing-predictor", "json")
+    monkeypatch.setattr(predict, "predict", _fails)
+    await predictor.post("/predict", json=ROW, headers=HEADERS)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "prediction failed" in line]
+    assert line["request_id"] == "request-to-find"
+    assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert (line["service"], line["version"], line["level"]) == ("housing-predictor", "1", "error")
+    assert "ZeroDivisionError" in line["exception"]
+
+
+def _fails(*_: object) -> None:
+    raise ZeroDivisionError

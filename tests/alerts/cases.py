@@ -1,0 +1,448 @@
+"""For each alert: what makes it fire just beyond its bound, what is just short of that, and what ends it.
+
+Series are written as promtool takes them: `a+bxn` is a value that grows n times. An interval is between two samples and
+between two evaluations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Series = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One alert.
+
+    Args:
+        alert: its name.
+        fires: series that make it fire at `at`, and not before `before`.
+        at: since the beginning.
+        before: a moment at which it must not fire yet; none for those without a `for`.
+        silent: series that must not make it fire, each for a reason.
+        resolves: series with which it has fired at `at` and is over at `over`.
+        over: since the beginning.
+        interval: between samples.
+        without_data: whether it fires when there is nothing at all.
+        count: how many alerts of the name fire.
+    """
+
+    alert: str
+    fires: Series
+    at: str
+    silent: Mapping[str, Series]
+    resolves: Series = field(default_factory=dict)
+    over: str = ""
+    before: str | None = None
+    interval: str = "10s"
+    without_data: bool = False
+    count: int = 1
+
+
+def _requests(good: str, bad: str) -> Series:
+    name = 'mlplatform_gateway_requests_total{{job="gateway",instance="g",route="/predict/iris",code="{}"}}'
+    return {name.format("2xx"): good, name.format("5xx"): bad}
+
+
+def _short(within: str, of: str) -> Series:
+    name = 'mlplatform_gateway_prediction_duration_seconds_{}{{job="gateway",instance="g",model="iris",size="short"{}}}'
+    return {name.format("bucket", ',le="0.05"'): within, name.format("count", ""): of}
+
+
+def _outcomes(**series: str) -> Series:
+    name = "mlplatform_predict_request_duration_seconds_count"
+    labels = 'job="iris-predictor",instance="p",model="iris"'
+    return {f'{name}{{{labels},outcome="{outcome}"}}': values for outcome, values in series.items()}
+
+
+def _absent(
+    alert: str, series: str, *, at: str, before: str, down: str = "0x60", up: str = "1x60", count: int = 1
+) -> Case:
+    """An alert on a thing that is not there, or says that it is not well."""
+    short = down.replace("x60", "x30")
+    return Case(
+        alert,
+        fires={series: down},
+        at=at,
+        before=before,
+        silent={"it is well": {series: up}},
+        resolves={series: f"{short} {up}"},
+        over="7m",
+        without_data=True,
+        count=count,
+    )
+
+
+def _gauge(
+    alert: str, series: Series, silent: Series, *, at: str, before: str | None, over: Series, over_at: str
+) -> Case:
+    return Case(alert, fires=series, at=at, before=before, silent={"just below": silent}, resolves=over, over=over_at)
+
+
+def _budget(kind: str, suffix: str, share: float, times: tuple[str, str, str], steps: int, interval: str) -> Case:
+    """A share of a round number of requests in each step, just over and just under."""
+    at, before, over = times
+    tenth = 10_000
+    bad = round(share * tenth)
+
+    def series(bad: int, more: str = "") -> Series:
+        if kind == "Availability":
+            quiet = more and f" {steps * bad}x{steps}"
+            loud = more and f" {steps * (tenth - bad)}+{tenth}x{steps}"
+            return _requests(f"0+{tenth - bad}x{steps}{loud}", f"0+{bad}x{steps}{quiet}")
+        after = more and f" {steps * (tenth - bad)}+{tenth}x{steps}"
+        return _short(
+            f"0+{tenth - bad}x{steps}{after}", f"0+{tenth}x{steps}" + (more and f" {steps * tenth}+{tenth}x{steps}")
+        )
+
+    few = _requests("0x2000", "0+1x2000") if kind == "Availability" else _short("0x2000", "0+1x2000")
+    nothing = _requests("7x2000", "7x2000") if kind == "Availability" else _short("7x2000", "7x2000")
+    return Case(
+        f"{kind}Budget{suffix}",
+        fires=series(bad + 2),
+        at=at,
+        before=before,
+        silent={
+            "just below": series(bad - 2),
+            "no traffic": nothing,
+            **({"a few requests": few} if suffix == "BurnsFast" else {}),
+        },
+        resolves=series(bad + 2, "resolves"),
+        over=over,
+        interval=interval,
+    )
+
+
+_UPKEEP = 'mlplatform_worker_task_last_success_timestamp_seconds{instance="w",task="trainer.keep_up"}'
+_FAILED = 'mlplatform_jobs_finished_total{instance="t",model="iris",state="failed",trigger="request"}'
+_REJECTED = _FAILED.replace("failed", "rejected")
+_CHAMPION_SINCE = 'mlplatform_champion_since_timestamp_seconds{instance="t",model="iris"}'
+_PREDICTOR = 'job="iris-predictor",instance="p"'
+
+CASES = (
+    _budget("Availability", "BurnsFast", 0.0144, ("70m", "2m", "110m"), 80, "1m"),
+    _budget("Availability", "Burns", 0.006, ("380m", "4m", "720m"), 80, "5m"),
+    _budget("Availability", "Leaks", 0.001, ("4410m", "30m", "4830m"), 147, "30m"),
+    _budget("Latency", "BurnsFast", 0.144, ("70m", "2m", "110m"), 80, "1m"),
+    _budget("Latency", "Burns", 0.06, ("380m", "4m", "720m"), 80, "5m"),
+    _budget("Latency", "Leaks", 0.01, ("4410m", "30m", "4830m"), 147, "30m"),
+    _absent("GatewayDown", 'up{job="gateway",instance="g"}', at="70s", before="50s"),
+    Case(
+        "PredictorDown",
+        fires={'up{job="iris-predictor",instance="p"}': "0x60", 'up{job="housing-predictor",instance="p"}': "1x60"},
+        at="70s",
+        before="50s",
+        silent={
+            "one replica of each is up": {
+                'up{job="iris-predictor",instance="p"}': "1x60",
+                'up{job="iris-predictor",instance="q"}': "0x60",
+                'up{job="housing-predictor",instance="p"}': "1x60",
+            }
+        },
+        resolves={
+            'up{job="iris-predictor",instance="p"}': "0x30 1x30",
+            'up{job="housing-predictor",instance="p"}': "1x60",
+        },
+        over="7m",
+        without_data=True,
+    ),
+    _gauge(
+        "ReplicaDown",
+        {f"up{{{_PREDICTOR}}}": "0x60"},
+        {f"up{{{_PREDICTOR}}}": "1x60"},
+        at="130s",
+        before="110s",
+        over={f"up{{{_PREDICTOR}}}": "0x30 1x30"},
+        over_at="7m",
+    ),
+    _gauge(
+        "PredictorWithoutModel",
+        {f"up{{{_PREDICTOR}}}": "1x200"},
+        {
+            f"up{{{_PREDICTOR}}}": "1x200",
+            f'mlplatform_model_version_info{{{_PREDICTOR},model="iris",version="1"}}': "1x200",
+        },
+        at="910s",
+        before="890s",
+        over={
+            f"up{{{_PREDICTOR}}}": "1x200",
+            f'mlplatform_model_version_info{{{_PREDICTOR},model="iris",version="1"}}': "_x100 1x100",
+        },
+        over_at="25m",
+    ),
+    _gauge(
+        "VersionNotTakenUp",
+        {
+            f'mlplatform_model_desired_version_info{{{_PREDICTOR},model="iris",version="2"}}': "1x60",
+            f'mlplatform_model_version_info{{{_PREDICTOR},model="iris",version="1"}}': "1x60",
+        },
+        {
+            f'mlplatform_model_desired_version_info{{{_PREDICTOR},model="iris",version="2"}}': "1x60",
+            f'mlplatform_model_version_info{{{_PREDICTOR},model="iris",version="2"}}': "1x60",
+        },
+        at="130s",
+        before="110s",
+        over={
+            f'mlplatform_model_desired_version_info{{{_PREDICTOR},model="iris",version="2"}}': "1x60",
+            f'mlplatform_model_version_info{{{_PREDICTOR},model="iris",version="2"}}': "_x30 1x30",
+        },
+        over_at="7m",
+    ),
+    _gauge(
+        "VersionsDiffer",
+        {f'mlplatform_model_version_info{{instance="{one}",model="iris",version="{one}"}}': "1x60" for one in "12"},
+        {f'mlplatform_model_version_info{{instance="{one}",model="iris",version="1"}}': "1x60" for one in "12"},
+        at="310s",
+        before="290s",
+        over={
+            'mlplatform_model_version_info{instance="1",model="iris",version="1"}': "1x40 stale",
+            'mlplatform_model_version_info{instance="2",model="iris",version="2"}': "1x60",
+        },
+        over_at="8m",
+    ),
+    _gauge(
+        "VersionRefused",
+        {'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "0x5 1x200"},
+        {'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "1x200"},
+        at="2m",
+        before="40s",
+        over={'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "0x5 1x200"},
+        over_at="15m",
+    ),
+    Case(
+        "PredictionsFail",
+        fires=_outcomes(ok="0+10x100", error="0x5 1x95"),
+        at="2m",
+        before="40s",
+        silent={"only clients are wrong": _outcomes(ok="0+10x100", error="0x100", invalid="0+10x100")},
+        resolves=_outcomes(ok="0+10x100", error="0x5 1x95"),
+        over="10m",
+    ),
+    Case(
+        "RequestsShed",
+        fires=_outcomes(ok="0+949x100", shed="0+51x100"),
+        at="330s",
+        before="290s",
+        silent={
+            "just below": _outcomes(ok="0+951x100", shed="0+49x100"),
+            "a few requests": _outcomes(ok="0x100", shed="0+1x100"),
+            "no traffic": _outcomes(ok="5x100", shed="5x100"),
+        },
+        resolves=_outcomes(ok="0+949x40 37960+1000x60", shed="0+51x40 2040x60"),
+        over="13m",
+    ),
+    Case(
+        "RequestsInvalid",
+        fires=_outcomes(ok="0+49x200", invalid="0+51x200"),
+        at="330s",
+        before="290s",
+        silent={
+            "just below": _outcomes(ok="0+51x200", invalid="0+49x200"),
+            "no traffic": _outcomes(ok="5x200", invalid="5x200"),
+            "a few requests": _outcomes(ok="0x200", invalid="0+1x90 90x110"),
+        },
+        resolves=_outcomes(ok="0+49x40 1960+100x160", invalid="0+51x40 2040x160"),
+        over="30m",
+    ),
+    Case(
+        "TrafficStopped",
+        fires=_requests("0+10x120 1200x60", "0x180"),
+        at="1240m",
+        before="1000m",
+        silent={
+            "there is traffic": _requests("0+10x180", "0x180"),
+            "there never was any": _requests("0x180", "0x180"),
+            "there was little": _requests("0+1x120 120x60", "0x180"),
+        },
+        resolves=_requests("0+10x120 1200x10 1200+10x60", "0x200"),
+        over="1400m",
+        interval="10m",
+    ),
+    _gauge(
+        "RegistryUnreachable",
+        {f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0x60"},
+        {f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0+1x1 1x60"},
+        at="310s",
+        before="290s",
+        over={f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0x40 1x60"},
+        over_at="8m",
+    ),
+    Case(
+        "ChampionOld",
+        fires={_CHAMPION_SINCE: "1x100"},
+        at="92d",
+        before="90d",
+        silent={"it is younger": {_CHAMPION_SINCE: "200000x100"}, "there is none": {_CHAMPION_SINCE: "0x100"}},
+        resolves={_CHAMPION_SINCE: "1x92 7900000x10"},
+        over="95d",
+        interval="1d",
+    ),
+    _absent("TrainerDown", 'up{job="trainer",instance="t"}', at="130s", before="110s"),
+    Case(
+        "DatabaseUnreachable",
+        fires={'mlplatform_database_reachable{instance="t"}': "0x60"},
+        at="70s",
+        before="50s",
+        silent={
+            "one replica reaches it": {f'mlplatform_database_reachable{{instance="{t}"}}': f"{t}x60" for t in "01"}
+        },
+        resolves={'mlplatform_database_reachable{instance="t"}': "0x30 1x30"},
+        over="7m",
+    ),
+    *(
+        Case(
+            alert,
+            fires={f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': "0+10x10 100x60"},
+            at="240s",
+            before="150s",
+            silent={
+                "it beats": {f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': "0+10x90"}
+            },
+            resolves={
+                f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': (
+                    "0+10x10 100x30 420+10x60"
+                )
+            },
+            over="8m",
+            without_data=True,
+        )
+        for alert, process in (("WorkerGone", "trainer-worker"), ("BeatGone", "trainer-beat"))
+    ),
+    _gauge(
+        "BeatTwice",
+        {f'up{{job="trainer-beat",instance="{one}"}}': "1x60" for one in "12"},
+        {f'up{{job="trainer-beat",instance="{one}"}}': f"{one}x60" for one in "01"},
+        at="130s",
+        before="110s",
+        over={
+            'up{job="trainer-beat",instance="1"}': "1x30 0x30",
+            'up{job="trainer-beat",instance="2"}': "1x60",
+        },
+        over_at="8m",
+    ),
+    Case(
+        "UpkeepStale",
+        fires={_UPKEEP: "0+10x10 100x60"},
+        at="420s",
+        before="390s",
+        silent={"it is done": {_UPKEEP: "0+10x90"}},
+        resolves={_UPKEEP: ("0+10x10 100x35 460+10x60")},
+        over="9m",
+        without_data=True,
+    ),
+    _gauge(
+        "JobsWaitTooLong",
+        {'mlplatform_job_queue_age_seconds{instance="t",model="iris"}': "601x60"},
+        {'mlplatform_job_queue_age_seconds{instance="t",model="iris"}': "600x60"},
+        at="70s",
+        before="50s",
+        over={'mlplatform_job_queue_age_seconds{instance="t",model="iris"}': "601x30 0x30"},
+        over_at="7m",
+    ),
+    _gauge(
+        "JobRunsTooLong",
+        {'mlplatform_job_running_seconds{instance="t",model="iris"}': "2101x60"},
+        {'mlplatform_job_running_seconds{instance="t",model="iris"}': "2100x60"},
+        at="70s",
+        before="50s",
+        over={'mlplatform_job_running_seconds{instance="t",model="iris"}': "2101x30 0x30"},
+        over_at="7m",
+    ),
+    Case(
+        "RetrainingFails",
+        fires={_FAILED: "0x5 1x60"},
+        at="2m",
+        before="40s",
+        silent={
+            "it is rejected by the gate": {_REJECTED: "0x5 1x60"},
+            "it failed long ago": {_FAILED: "1x60"},
+        },
+        resolves={_FAILED: "0x5 1x500"},
+        over="63m",
+    ),
+    _absent("RedisDown", 'redis_up{job="redis",instance="r"}', at="70s", before="50s"),
+    _gauge(
+        "RedisMemoryFills",
+        {'redis_memory_used_bytes{instance="r"}': "76x60", 'redis_memory_max_bytes{instance="r"}': "100x60"},
+        {'redis_memory_used_bytes{instance="r"}': "75x60", 'redis_memory_max_bytes{instance="r"}': "100x60"},
+        at="310s",
+        before="290s",
+        over={'redis_memory_used_bytes{instance="r"}': "76x40 10x60", 'redis_memory_max_bytes{instance="r"}': "100x99"},
+        over_at="8m",
+    ),
+    _gauge(
+        "RedisCannotPersist",
+        {'redis_aof_last_write_status{instance="r"}': "0x60"},
+        {'redis_aof_last_write_status{instance="r"}': "1x60"},
+        at="70s",
+        before="50s",
+        over={'redis_aof_last_write_status{instance="r"}': "0x30 1x30"},
+        over_at="7m",
+    ),
+    _gauge(
+        "DiskFills",
+        {
+            f"mlplatform_disk_free_bytes{{{_PREDICTOR}}}": "9x60",
+            f"mlplatform_disk_size_bytes{{{_PREDICTOR}}}": "100x60",
+        },
+        {
+            f"mlplatform_disk_free_bytes{{{_PREDICTOR}}}": "10x60",
+            f"mlplatform_disk_size_bytes{{{_PREDICTOR}}}": "100x60",
+        },
+        at="310s",
+        before="290s",
+        over={
+            f"mlplatform_disk_free_bytes{{{_PREDICTOR}}}": "9x40 50x60",
+            f"mlplatform_disk_size_bytes{{{_PREDICTOR}}}": "100x99",
+        },
+        over_at="8m",
+    ),
+    _gauge(
+        "FilesRunOut",
+        {f"process_open_fds{{{_PREDICTOR}}}": "81x60", f"process_max_fds{{{_PREDICTOR}}}": "100x60"},
+        {f"process_open_fds{{{_PREDICTOR}}}": "80x60", f"process_max_fds{{{_PREDICTOR}}}": "100x60"},
+        at="310s",
+        before="290s",
+        over={f"process_open_fds{{{_PREDICTOR}}}": "81x40 9x60", f"process_max_fds{{{_PREDICTOR}}}": "100x99"},
+        over_at="8m",
+    ),
+    _gauge(
+        "RestartsAgainAndAgain",
+        {f"process_start_time_seconds{{{_PREDICTOR}}}": "1x3 2x3 3x3 4x3 5x200"},
+        {f"process_start_time_seconds{{{_PREDICTOR}}}": "1x3 2x3 3x3 4x200"},
+        at="4m",
+        before="2m",
+        over={f"process_start_time_seconds{{{_PREDICTOR}}}": "1x3 2x3 3x3 4x3 5x200"},
+        over_at="25m",
+    ),
+    Case("Watchdog", fires={}, at="10s", silent={}, without_data=True),
+    _gauge(
+        "ScrapeFails",
+        {'up{job="redis",instance="r"}': "0x60"},
+        {'up{job="redis",instance="r"}': "1x60"},
+        at="310s",
+        before="290s",
+        over={'up{job="redis",instance="r"}': "0x40 1x60"},
+        over_at="8m",
+    ),
+    _gauge(
+        "RulesFail",
+        {'prometheus_rule_evaluation_failures_total{instance="p"}': "0x5 1x200"},
+        {'prometheus_rule_evaluation_failures_total{instance="p"}': "1x200"},
+        at="2m",
+        before="40s",
+        over={'prometheus_rule_evaluation_failures_total{instance="p"}': "0x5 1x200"},
+        over_at="15m",
+    ),
+    _gauge(
+        "AlertsNotDelivered",
+        {'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}': "0x5 1x200"},
+        {'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}': "1x200"},
+        at="2m",
+        before="40s",
+        over={
+            'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}': "0x5 1x200"
+        },
+        over_at="15m",
+    ),
+)

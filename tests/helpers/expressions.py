@@ -1,0 +1,36 @@
+"""Every PromQL expression of rules and dashboards, and the metrics that they name."""
+
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from monitoring.grafana.panels import ANNOTATIONS, DASHBOARDS
+from tests.helpers.promtool import RULES
+
+_METRIC = re.compile(r"\b(?:mlplatform|process|python|redis|nginx|prometheus|alertmanager)_[a-z0-9_]+")
+_OF_HISTOGRAMS = re.compile(r"_(bucket|sum|count)$")
+
+
+def of_rules() -> Iterator[tuple[str, str]]:
+    """The name and the expression of each."""
+    for file in sorted(RULES.glob("*.yml")):
+        for group in yaml.safe_load(file.read_text())["groups"]:
+            for rule in group["rules"]:
+                yield rule.get("record") or rule["alert"], rule["expr"]
+
+
+def of_dashboards() -> Iterator[tuple[str, str]]:
+    """The panel and the expression of each, with an interval as Grafana would choose it."""
+    for title, panels in DASHBOARDS.values():
+        for panel in panels:
+            for expression, _ in panel.queries:
+                yield f"{title} / {panel.title}", expression.replace("$__rate_interval", "1m")
+    for name, (expression, _, _) in ANNOTATIONS.items():
+        yield f"annotation / {name}", expression
+
+
+def metrics_in(expression: str) -> set[str]:
+    """Under the names that docs/metrics.md has for ours."""
+    found = set(_METRIC.findall(expression))
+    return {_OF_HISTOGRAMS.sub("", name) if name.startswith("mlplatform_") else name for name in found}

@@ -1,0 +1,88 @@
+"""docs/metrics.md lists what the processes expose, all of it and nothing else."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from mlplatform.contracts import CONTRACTS, Contract
+from mlplatform.serving.app import create_app as create_predictor
+from mlplatform.settings import PredictorSettings
+from mlplatform.telemetry.metrics import process_registry, render
+from mlplatform.telemetry.processes import BeatMetrics, WorkerMetrics
+from tests.helpers.exposed import documented, exposed
+from tests.helpers.expressions import metrics_in, of_dashboards, of_rules
+from trainer.api import create_app as create_trainer
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.figures import Figures
+from trainer.jobs import JobStore
+from trainer.promotions.ledger import Ledger
+from trainer.tasks import KEEP_UP, TASKS
+from trainer.testing import InMemoryModels, InMemoryQueue
+
+GATEWAY = "mlplatform_gateway_"  # compared with a running one by its own tests
+
+pytestmark = pytest.mark.anyio
+
+
+def predictor(contract: Contract, folder: Path) -> FastAPI:
+    """One in which everything has happened once."""
+    app = create_predictor(contract, PredictorSettings(cache_dir=folder))
+    metrics = app.state.metrics
+    metrics.desired("1")
+    metrics.loaded("1")
+    return app
+
+
+def trainer(folder: Path) -> FastAPI:
+    engine = connect(f"sqlite:///{folder}/trainer.db")
+    migrate(engine)
+    models = InMemoryModels()
+    ledger = Ledger(engine, models)
+    for contract in CONTRACTS.values():
+        models.register(contract.registered_model, "1")
+        ledger.promote(contract, "1", reason="", actor="a test")
+    return create_trainer(JobStore(engine), InMemoryQueue(), models, ledger, Figures(engine))
+
+
+def others() -> Iterator[str]:
+    worker, beat = process_registry(), process_registry()
+    WorkerMetrics(worker, TASKS)
+    BeatMetrics(beat, [KEEP_UP])
+    yield from (render(worker).decode(), render(beat).decode())
+
+
+async def metrics_of(app: FastAPI) -> str:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return (await client.get("/metrics")).text
+
+
+async def test_every_metric_is_documented_as_it_is_and_none_is_only_documented(tmp_path: Path) -> None:
+    apps = [*(predictor(contract, tmp_path) for contract in CONTRACTS.values()), trainer(tmp_path)]
+    there = exposed([*[await metrics_of(app) for app in apps], *others()])
+    told = {name: facts for name, facts in documented().items() if not name.startswith(GATEWAY)}
+    assert there == told
+
+
+def test_rules_and_dashboards_name_only_metrics_that_there_are() -> None:
+    named = {
+        metric: where
+        for where, expression in (*of_rules(), *of_dashboards())
+        for metric in metrics_in(expression)
+        if metric.startswith("mlplatform_")
+    }
+    assert {metric: where for metric, where in named.items() if metric not in documented()} == {}
+
+
+def test_rules_name_only_rules_that_there_are() -> None:
+    recorded = {name for name, _ in of_rules()}
+    used = {
+        name
+        for _, expression in (*of_rules(), *of_dashboards())
+        for name in re.findall(r"\b[a-z]+:[a-z_]+:[a-z0-9_]+", expression)
+    }
+    assert used <= recorded

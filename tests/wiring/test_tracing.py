@@ -1,0 +1,119 @@
+"""One trace through the services, as a collector receives it; and nothing of it when nobody wants any."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from celery.app.task import Context
+
+from mlplatform.contracts import IRIS
+from mlplatform.serving.app import create_app as create_predictor
+from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.settings import PredictorSettings
+from mlplatform.telemetry import trace_context
+from mlplatform.telemetry.tracing import open_tracing
+from tests.helpers.collector import Collector
+from trainer.api import create_app as create_trainer
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.figures import Figures
+from trainer.jobs import JobStore
+from trainer.promotions.ledger import Ledger
+from trainer.settings import TrainerSettings
+from trainer.tasks import TRACEPARENT
+from trainer.testing import InMemoryModels, InMemoryQueue
+from trainer.tracing import traced_task
+
+pytestmark = pytest.mark.anyio
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+TRACEPARENT_OF_CLIENT = f"00-{TRACE}-{SPAN}-01"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with Collector() as collector:
+        yield collector
+
+
+async def test_a_prediction_is_a_span_in_the_clients_trace(collector: Collector, tmp_path: Path) -> None:
+    tracing = open_tracing("iris-predictor", collector.endpoint)
+    app = create_predictor(IRIS, PredictorSettings(cache_dir=tmp_path), tracing=tracing)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app.state.predict), base_url="http://test") as client:
+        headers = {
+            "traceparent": TRACEPARENT_OF_CLIENT,
+            "X-Request-ID": "request-1",
+            "Content-Type": "application/json",
+        }
+        answer = await client.post("/predict", json=dict(IRIS.example), headers=headers)
+    assert answer.status_code == 503  # no model is there
+    assert tracing
+    tracing.close()
+    (span,) = collector.spans
+    assert (span.service, span.name, span.trace_id, span.parent_id) == ("iris-predictor", "predict", TRACE, SPAN)
+    assert span.attributes["request_id"] == "request-1"
+    assert span.attributes["error.type"] == "ModelNotReady"
+    assert span.has_failed
+    assert 0 < span.seconds < 60
+
+
+class TracedQueue(InMemoryQueue):
+    """Keeps the trace that a message would name."""
+
+    def publish(self, job_id: str) -> None:
+        super().publish(job_id)
+        self.traceparent = trace_context.current.get()
+
+
+async def test_a_retraining_is_one_trace_through_api_and_worker(collector: Collector, tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
+    migrate(engine)
+    models, queue = InMemoryModels(), TracedQueue()
+    tracing = open_tracing("trainer", collector.endpoint)
+    app = create_trainer(JobStore(engine), queue, models, Ledger(engine, models), Figures(engine), tracing)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        headers = {"traceparent": TRACEPARENT_OF_CLIENT}
+        assert (await client.post("/retrain", json={"model": "iris"}, headers=headers)).status_code == 202
+    assert tracing
+    tracing.close()
+
+    class Task:
+        name = "trainer.train"
+        request = Context(headers={TRACEPARENT: queue.traceparent})
+
+    with traced_task(TrainerSettings(otlp_endpoint=collector.endpoint), Task(), "job-1"):
+        pass
+    at_api, at_worker = collector.spans
+    assert (at_api.service, at_api.name, at_api.trace_id, at_api.parent_id) == ("trainer", "POST", TRACE, SPAN)
+    assert (at_worker.service, at_worker.trace_id) == ("trainer-worker", TRACE)
+    assert at_worker.parent_id == (queue.traceparent or "").split("-")[2]
+    assert at_worker.attributes["job"] == "job-1"
+
+
+async def test_without_an_address_a_trace_goes_on_and_makes_no_span() -> None:
+    class Task:
+        name = "trainer.train"
+        request = Context(headers={TRACEPARENT: TRACEPARENT_OF_CLIENT})
+
+    with traced_task(TrainerSettings(), Task(), "job-1"):
+        assert trace_context.current.get() == TRACEPARENT_OF_CLIENT
+
+
+def test_a_predictor_that_does_not_trace_has_the_plain_endpoint_and_loads_no_library_for_it() -> None:
+    code = """
+import json, sys
+import iris_predictor.app
+from mlplatform.contracts import IRIS
+from mlplatform.serving.app import create_app
+from mlplatform.settings import PredictorSettings
+app = create_app(IRIS, PredictorSettings())
+heavy = [name for name in sys.modules if name.startswith("opentelemetry.sdk") or name == "requests"]
+print(json.dumps([type(app.state.predict).__name__, heavy]))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said) == [PredictEndpoint.__name__, []]
