@@ -12,7 +12,15 @@ from deploy.local.state import State, write_private
 _GATEWAY = ROOT / "services" / "gateway"
 _MONITORING = ROOT / "monitoring" / "prometheus"
 _WATCHED = (
-    *("gateway-internal", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-beat"),
+    *(
+        "gateway-internal",
+        "housing-predictor",
+        "iris-predictor",
+        "trainer",
+        "trainer-worker",
+        "trainer-upkeep",
+        "trainer-beat",
+    ),
     "prometheus",
 )
 _JOBS = {"gateway-internal": "gateway"}

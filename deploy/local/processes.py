@@ -127,21 +127,23 @@ class Stack:
             "MLPLATFORM_PORT": str(self.settings.ports["trainer-beat"]),
             "MLPLATFORM_BEAT_SCHEDULE": str(self.state.folder("beat") / "schedule"),
         }
-        worker = {
-            "MLPLATFORM_PORT": str(self.settings.ports["trainer-worker"]),
-            "REMAP_SIGTERM": "SIGQUIT",  # Celery then hands an unfinished job back when asked to stop
-        }
         ready = http_ok(self.client, f"{self.settings.url('trainer')}/health/ready")
         after = (MIGRATIONS,)
         return [
             replace(self._python(MIGRATIONS, "trainer.db", env=env), once=True),
             self._python("trainer", "trainer.api", env=env, probe=ready, after=after),
-            replace(
-                self._python("trainer-worker", "trainer.worker", env=env | worker, after=after),
-                stops_own_children=True,
-            ),
+            self._worker("trainer-worker", env | {"MLPLATFORM_QUEUE": "training"}),
+            self._worker("trainer-upkeep", env | {"MLPLATFORM_QUEUE": "upkeep"}),
             self._python("trainer-beat", "trainer.beat", env=env | beat, after=after),
         ]
+
+    def _worker(self, name: str, env: Mapping[str, str]) -> Process:
+        own = {
+            "MLPLATFORM_PORT": str(self.settings.ports[name]),
+            "REMAP_SIGTERM": "SIGQUIT",  # Celery then hands an unfinished job back when asked to stop
+        }
+        worker = self._python(name, "trainer.worker", env={**env, **own}, after=(MIGRATIONS,))
+        return replace(worker, stops_own_children=True)
 
     def _mlflow(self) -> Process:
         port = self.settings.ports["mlflow"]

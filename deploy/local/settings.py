@@ -21,6 +21,7 @@ PORT_SETTINGS = {
     "trainer-worker": "TRAINER_WORKER_PORT",
     "trainer-beat": "TRAINER_BEAT_PORT",
     "prometheus": "PROMETHEUS_PORT",
+    "trainer-upkeep": "TRAINER_UPKEEP_PORT",
 }
 
 _LAST_PORT = 65535
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     gateway_internal_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     trainer_worker_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     trainer_beat_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
+    trainer_upkeep_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     prometheus_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     local_state: Path | None = None
     """Where everything that outlives the run is kept; relative to the project. By default `.local/GATEWAY_PORT`."""

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 SCRAPES_SECONDS = 25
 ALERTS = {name for name, _ in of_rules() if ":" not in name}
-OURS = ["gateway", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-beat"]
+OURS = ["gateway", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-upkeep", "trainer-beat"]
 # Expressions without data in a stack that is well, each with its reason.
 WITHOUT_DATA = {
     "Infrastructure / nginx: connections": "nginx may be built without the module that its exporter reads",

@@ -110,6 +110,7 @@ def test_networks_keep_those_apart_who_have_nothing_to_say_to_each_other(stack: 
         "mlflow",
         "trainer",
         "trainer-worker",
+        "trainer-upkeep",
         "trainer-beat",
     }
     assert not members["application"] & {"redis", "postgres"}
@@ -152,7 +153,17 @@ def _bytes(size: str | int) -> int:
 
 
 @pytest.mark.parametrize(
-    "service", ["gateway", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-beat", "mlflow"]
+    "service",
+    [
+        "gateway",
+        "housing-predictor",
+        "iris-predictor",
+        "trainer",
+        "trainer-worker",
+        "trainer-upkeep",
+        "trainer-beat",
+        "mlflow",
+    ],
 )
 def test_a_container_of_ours_is_locked_down_inside(stack: Stack, service: str) -> None:
     container = stack.the(service)

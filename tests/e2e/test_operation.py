@@ -41,6 +41,7 @@ def test_every_service_exposes_metrics_on_its_own_port(platform: Platform, servi
     [
         ("gateway-internal", "mlplatform_gateway_requests_total"),
         ("trainer-worker", "mlplatform_worker_tasks_total"),
+        ("trainer-upkeep", "mlplatform_worker_tasks_total"),
         ("trainer-beat", "mlplatform_beat_tasks_published_total"),
     ],
 )
@@ -57,9 +58,9 @@ def test_worker_and_beat_show_that_they_work(platform: Platform) -> None:
 
     heartbeat = 'mlplatform_heartbeat_timestamp_seconds{process="%s"}'
     upkeep = 'mlplatform_worker_task_last_success_timestamp_seconds{task="trainer.keep_up"}'
-    for process in ("trainer-worker", "trainer-beat"):
+    for process in ("trainer-worker", "trainer-upkeep", "trainer-beat"):
         assert seconds_since(process, heartbeat % process) < 60
-    assert seconds_since("trainer-worker", upkeep) < 180
+    assert seconds_since("trainer-upkeep", upkeep) < 180
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="there is no prometheus on the PATH")
@@ -70,7 +71,7 @@ def test_prometheus_watches_them_all_by_the_same_rules(platform: Platform) -> No
         result = httpx.get(f"{url}/query", params={"query": "up == 1"}).json()["data"]["result"]
         return {series["metric"]["job"] for series in result}
 
-    watched = {*SERVICES, "gateway", "trainer-worker", "trainer-beat", "prometheus"}
+    watched = {*SERVICES, "gateway", "trainer-worker", "trainer-upkeep", "trainer-beat", "prometheus"}
     wait_until(lambda: up() == watched, within_seconds=60, what="every target is up", every=0.5)
     rules = {rule["name"] for group in httpx.get(f"{url}/rules").json()["data"]["groups"] for rule in group["rules"]}
     assert {"PredictorDown", "AvailabilityBudgetBurnsFast"} <= rules

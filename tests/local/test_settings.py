@@ -26,13 +26,14 @@ def test_by_default_the_gateway_has_8080_and_the_others_follow() -> None:
         "trainer-worker": 8087,
         "trainer-beat": 8088,
         "prometheus": 8089,
+        "trainer-upkeep": 8090,
     }
 
 
 def test_the_gateways_port_moves_the_whole_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_PORT", "9000")
 
-    assert list(Settings().ports.values()) == [*range(9000, 9010)]
+    assert list(Settings().ports.values()) == [*range(9000, 9011)]
 
 
 def test_a_port_of_its_own_moves_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

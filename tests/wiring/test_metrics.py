@@ -23,6 +23,7 @@ from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.tasks import KEEP_UP, TASKS
 from trainer.testing import InMemoryModels, InMemoryQueue
+from trainer.worker import PROCESSES
 
 GATEWAY = "mlplatform_gateway_"  # compared with a running one by its own tests
 
@@ -50,10 +51,13 @@ def trainer(folder: Path) -> FastAPI:
 
 
 def others() -> Iterator[str]:
-    worker, beat = process_registry(), process_registry()
-    WorkerMetrics(worker, TASKS)
+    beat = process_registry()
     BeatMetrics(beat, [KEEP_UP])
-    yield from (render(worker).decode(), render(beat).decode())
+    yield render(beat).decode()
+    for queue, process in PROCESSES.items():
+        worker = process_registry()
+        WorkerMetrics(worker, process, TASKS[queue])
+        yield render(worker).decode()
 
 
 async def metrics_of(app: FastAPI) -> str:

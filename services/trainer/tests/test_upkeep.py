@@ -1,5 +1,6 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.db.tables import jobs as table
 from trainer.jobs import LEASE, JobStore, State
+from trainer.periods import Periods
 from trainer.testing import InMemoryQueue
 from trainer.upkeep import FIRST_START, keep_up, revive, train_missing
 
@@ -43,6 +45,13 @@ def jobs(tmp_path: Path) -> JobStore:
     engine = connect(f"sqlite:///{tmp_path}/trainer.db")
     migrate(engine)
     return JobStore(engine)
+
+
+@pytest.fixture
+def periods(jobs: JobStore) -> Periods:
+    """Each round is in the period after the last one."""
+    moments = (datetime(2026, 11, 25, tzinfo=UTC) + timedelta(minutes=minute) for minute in count())
+    return Periods(jobs._engine, lambda: next(moments))
 
 
 def age(jobs: JobStore, column: str, by: timedelta) -> None:
@@ -87,34 +96,42 @@ def test_a_job_whose_worker_was_killed_is_published_again(jobs: JobStore) -> Non
     assert jobs.get(job.id).state is State.QUEUED
 
 
-def test_with_the_broker_away_an_abandoned_job_waits_for_a_later_round(jobs: JobStore) -> None:
+def test_with_the_broker_away_an_abandoned_job_waits_for_a_later_round(jobs: JobStore, periods: Periods) -> None:
     queue = InMemoryQueue(is_up=False)
     job = jobs.create(HOUSING, "new data")
     age(jobs, "seen_at", 2 * LEASE)
-    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue)
+    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue, periods)
     queue.is_up = True
     age(jobs, "seen_at", 2 * LEASE)
-    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue)
+    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue, periods)
     assert queue.published == [job.id]
 
 
-def test_with_the_registry_away_nothing_is_trained_and_nothing_fails(jobs: JobStore) -> None:
-    keep_up(jobs, Serving(is_up=False), InMemoryQueue())
+def test_with_the_registry_away_nothing_is_trained_and_nothing_fails(jobs: JobStore, periods: Periods) -> None:
+    keep_up(jobs, Serving(is_up=False), InMemoryQueue(), periods)
     assert jobs.newest(1) == []
 
 
-def test_every_round_settles_the_aliases(jobs: JobStore) -> None:
+def test_a_second_request_in_the_same_period_changes_nothing(jobs: JobStore) -> None:
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
-    keep_up(jobs, serving, InMemoryQueue())
+    periods = Periods(jobs._engine, lambda: datetime(2026, 11, 25, tzinfo=UTC))
+    for _ in range(2):  # as two beats would
+        keep_up(jobs, serving, InMemoryQueue(), periods)
     assert serving.settled == 1
 
 
-def test_runs_are_ended_once_nobody_trains_the_model(jobs: JobStore) -> None:
+def test_every_round_settles_the_aliases(jobs: JobStore, periods: Periods) -> None:
+    serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
+    keep_up(jobs, serving, InMemoryQueue(), periods)
+    assert serving.settled == 1
+
+
+def test_runs_are_ended_once_nobody_trains_the_model(jobs: JobStore, periods: Periods) -> None:
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
     serving.open_runs = {"housing": ["a", "b"], "iris": ["c"]}
     job = jobs.create(IRIS, "new data")
-    keep_up(jobs, serving, InMemoryQueue())
+    keep_up(jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {"iris": ["c"]}
     jobs.fail(job, "its worker was killed too often")
-    keep_up(jobs, serving, InMemoryQueue())
+    keep_up(jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {}

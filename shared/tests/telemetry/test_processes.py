@@ -32,7 +32,7 @@ def test_a_process_without_requests_exposes_its_metrics_on_a_port_of_its_own(
 
 
 def test_a_worker_begins_at_zero_and_tells_how_tasks_end(registry: CollectorRegistry) -> None:
-    metrics = WorkerMetrics(registry, ["train"])
+    metrics = WorkerMetrics(registry, "trainer-worker", ["train"])
     ended = {
         outcome: registry.get_sample_value("mlplatform_worker_tasks_total", {"task": "train", "outcome": outcome})
         for outcome in WorkerMetrics.OUTCOMES

@@ -7,6 +7,7 @@ from trainer.feedback import FeedbackStore
 from trainer.gate.champion import load_champion
 from trainer.jobs import Job, JobStore
 from trainer.options import Options
+from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.ledger import CHALLENGER, Ledger
 from trainer.promotions.registry import MlflowRegistry
@@ -18,6 +19,11 @@ from trainer.tracking import MlflowTracker
 def open_jobs(settings: TrainerSettings) -> JobStore:
     """The jobs of the settings' database."""
     return JobStore(connect(settings.database_url))
+
+
+def open_periods(settings: TrainerSettings) -> Periods:
+    """The periods of the same database."""
+    return Periods(connect(settings.database_url))
 
 
 class RegisteredTraining:

@@ -1,8 +1,13 @@
 """Settings of the trainer's processes: API, worker, beat, migration."""
 
 from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from mlplatform.settings import HttpSettings
+
+WorkerQueue = Literal["training", "upkeep"]
 
 
 class TrainerSettings(HttpSettings):
@@ -20,6 +25,18 @@ class TrainerSettings(HttpSettings):
     processed_dir: Path = Path("data/processed")
     """Where train and hold-out sets are written."""
 
+    queue: WorkerQueue = "training"
+    """What a worker does: it trains, or it does the short tasks that never wait behind a training."""
+
+    soft_limit_seconds: float = Field(default=30 * 60, gt=0)
+    """After this time a training is told to end."""
+
+    hard_limit_seconds: float = Field(default=31 * 60, gt=0)
+    """After this time it is ended."""
+
+    visibility_timeout_seconds: float = Field(default=2 * 60 * 60, gt=0)
+    """After this time the broker hands a message out again that nobody has acknowledged."""
+
     beat_schedule: Path = Path("beat-schedule")
     """File in which beat remembers when it last ran what."""
 
@@ -28,3 +45,13 @@ class TrainerSettings(HttpSettings):
 
     heartbeat_file: Path | None = None
     """File that the worker and beat touch while they do their work, for a health check to look at."""
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Self:
+        """A task that is still running at the visibility timeout would be delivered again, and run twice."""
+        if not self.soft_limit_seconds < self.hard_limit_seconds < self.visibility_timeout_seconds:
+            raise ValueError(
+                f"soft limit {self.soft_limit_seconds:g} s, hard limit {self.hard_limit_seconds:g} s and visibility "
+                f"timeout {self.visibility_timeout_seconds:g} s have to rise in this order"
+            )
+        return self

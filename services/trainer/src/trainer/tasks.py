@@ -1,5 +1,6 @@
 """What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -10,19 +11,15 @@ from kombu.exceptions import OperationalError
 
 from mlplatform.telemetry import trace_context
 from trainer.errors import BrokerUnavailable
-from trainer.settings import TrainerSettings
+from trainer.settings import TrainerSettings, WorkerQueue
 
 TRAIN = "trainer.train"
 KEEP_UP = "trainer.keep_up"
-TASKS = (TRAIN, KEEP_UP)
+TASKS: Mapping[WorkerQueue, tuple[str, ...]] = {"training": (TRAIN,), "upkeep": (KEEP_UP,)}
+"""Who does what. Each queue has workers of its own, so that nothing short waits behind a training."""
 TRACEPARENT = "traceparent"
 """The header of a message that names the trace of whoever asked."""
 KEEP_UP_SECONDS = 10.0
-
-_SOFT_LIMIT_SECONDS = 30 * 60
-_HARD_LIMIT_SECONDS = _SOFT_LIMIT_SECONDS + 60
-# A task still running at the visibility timeout would be delivered again, so every limit lies below it.
-_VISIBILITY_SECONDS = 2 * 60 * 60
 
 
 class Queue(Protocol):
@@ -59,11 +56,11 @@ def create_celery(settings: TrainerSettings) -> Celery:
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
-        task_default_queue="training",
+        task_routes={task: {"queue": queue} for queue, tasks in TASKS.items() for task in tasks},
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        task_soft_time_limit=_SOFT_LIMIT_SECONDS,
-        task_time_limit=_HARD_LIMIT_SECONDS,
+        task_soft_time_limit=settings.soft_limit_seconds,
+        task_time_limit=settings.hard_limit_seconds,
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
@@ -74,7 +71,7 @@ def create_celery(settings: TrainerSettings) -> Celery:
         broker_connection_max_retries=None,
         broker_pool_acquire_timeout=5.0,
         broker_transport_options={
-            "visibility_timeout": _VISIBILITY_SECONDS,
+            "visibility_timeout": settings.visibility_timeout_seconds,
             "socket_timeout": 5.0,
             "socket_connect_timeout": 2.0,
             "socket_keepalive": True,

@@ -10,8 +10,9 @@ from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import RegistryUnavailable
 from trainer.errors import BrokerUnavailable, DatabaseUnavailable, TrainingInProgress
 from trainer.jobs import Job, JobStore, State
+from trainer.periods import Periods
 from trainer.submission import submit
-from trainer.tasks import Queue
+from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS, Queue
 
 FIRST_START = "first start: the registry has no champion"
 
@@ -51,9 +52,11 @@ class Champions(Protocol):
         ...
 
 
-def keep_up(jobs: JobStore, champions: Champions, queue: Queue) -> None:
-    """One round. What cannot be done now is done in a later one."""
+def keep_up(jobs: JobStore, champions: Champions, queue: Queue, periods: Periods) -> None:
+    """One round, if there has been none in this period. What cannot be done now is done in a later one."""
     try:
+        if not periods.take(KEEP_UP, timedelta(seconds=KEEP_UP_SECONDS)):
+            return
         revive(jobs, queue)
         champions.settle_all()
         end_abandoned_runs(jobs, champions)

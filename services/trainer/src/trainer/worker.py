@@ -1,9 +1,10 @@
-"""The composition root of the worker: one process that trains, one job at a time.
+"""The composition root of a worker: it does the tasks of one queue, one at a time.
 
 Started with `REMAP_SIGTERM=SIGQUIT` it hands an unfinished job back to the broker on SIGTERM
 (Celery's soft shutdown) instead of running it to its end.
 """
 
+from collections.abc import Mapping
 from contextlib import closing
 
 from celery import Task
@@ -12,22 +13,26 @@ from mlplatform.settings import load_settings
 from mlplatform.telemetry.exposition import Exposition
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.telemetry.metrics import process_registry
-from mlplatform.telemetry.processes import WorkerMetrics
-from trainer.settings import TrainerSettings
+from mlplatform.telemetry.processes import UPKEEP, WORKER, WorkerMetrics
+from trainer.settings import TrainerSettings, WorkerQueue
 from trainer.tasks import KEEP_UP, TASKS, TRAIN, CeleryQueue, create_celery, show_worker_life
 from trainer.tracing import traced_task
 from trainer.watching import watch_worker
+
+PROCESSES: Mapping[WorkerQueue, str] = {"training": WORKER, "upkeep": UPKEEP}
+"""The name of the process that works for a queue."""
 
 
 def main() -> None:
     """Work until told to stop."""
     settings = load_settings(TrainerSettings)
-    configure_logging("trainer-worker", settings.log_format, settings.log_level)
+    process = PROCESSES[settings.queue]
+    configure_logging(process, settings.log_format, settings.log_level)
     if settings.heartbeat_file:
         show_worker_life(settings.heartbeat_file)
     app = create_celery(settings)
     collectors = process_registry()
-    metrics = WorkerMetrics(collectors, TASKS)
+    metrics = WorkerMetrics(collectors, process, TASKS[settings.queue])
     watch_worker(app, metrics, Exposition(collectors, settings.host, settings.port))
 
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
@@ -44,12 +49,14 @@ def main() -> None:
     @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types
     def keep_up() -> None:
         from trainer import upkeep  # noqa: PLC0415
-        from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
+        from trainer.composition import RegisteredTraining, open_jobs, open_periods  # noqa: PLC0415
 
         with closing(RegisteredTraining(settings)) as training:
-            upkeep.keep_up(open_jobs(settings), training, CeleryQueue(app))
+            upkeep.keep_up(open_jobs(settings), training, CeleryQueue(app), open_periods(settings))
 
-    app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--loglevel", settings.log_level])
+    name = ("--hostname", f"{settings.queue}@%h", "--queues", settings.queue)
+    quiet = ("--without-gossip", "--without-mingle", "--loglevel", settings.log_level)
+    app.worker_main(["--quiet", "worker", *name, *quiet])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from time import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 WORKER = "trainer-worker"
+UPKEEP = "trainer-upkeep"
 BEAT = "trainer-beat"
 
 # From the upkeep, which takes a second, to a training, which may take half an hour.
@@ -33,8 +34,8 @@ class WorkerMetrics:
 
     OUTCOMES = ("succeeded", "failed", "handed_back", "expired")
 
-    def __init__(self, registry: CollectorRegistry, tasks: Sequence[str]) -> None:
-        self.heartbeat = Heartbeat(registry, WORKER)
+    def __init__(self, registry: CollectorRegistry, process: str, tasks: Sequence[str]) -> None:
+        self.heartbeat = Heartbeat(registry, process)
         self._received = Counter(
             "mlplatform_worker_tasks_received", "Tasks taken from the broker.", ["task"], registry=registry
         )

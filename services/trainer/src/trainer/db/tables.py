@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -82,6 +83,14 @@ feedback = Table(
     Column("observed_at", DateTime(timezone=True), nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Index("feedback_newest_of_each_model", "model", "observed_at"),
+)
+
+periods = Table(
+    "periods",
+    metadata,
+    Column("task", String(64), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
 )
 
 promotions = Table(

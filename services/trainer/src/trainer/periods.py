@@ -1,0 +1,38 @@
+"""Once a period: what is published on time is done once, however often it is published."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine, delete, insert
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from trainer.db.tables import periods
+from trainer.errors import DatabaseUnavailable
+
+_KEPT = timedelta(days=1)
+
+
+class Periods:
+    """The periods that somebody has taken, in a database."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def take(self, task: str, length: timedelta) -> bool:
+        """Whether the caller is the first in this period to ask for the task.
+
+        Raises:
+            DatabaseUnavailable: it does not answer; nobody has taken the period.
+        """
+        now = self._clock()
+        number = int(now.timestamp() // length.total_seconds())
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(periods).values(task=task, number=number, taken_at=now))
+                connection.execute(delete(periods).where(periods.c.task == task, periods.c.taken_at < now - _KEPT))
+        except IntegrityError:
+            return False
+        except SQLAlchemyError as error:
+            raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+        return True

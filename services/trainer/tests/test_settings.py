@@ -1,0 +1,28 @@
+import pytest
+
+from mlplatform.settings import load_settings
+from trainer.settings import TrainerSettings
+from trainer.tasks import KEEP_UP, TRAIN, create_celery
+
+
+@pytest.mark.parametrize(("soft", "hard", "visibility"), [(60, 60, 120), (61, 60, 120), (60, 120, 120), (60, 180, 120)])
+def test_limits_that_would_run_a_training_twice_are_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], soft: int, hard: int, visibility: int
+) -> None:
+    monkeypatch.setenv("MLPLATFORM_SOFT_LIMIT_SECONDS", str(soft))
+    monkeypatch.setenv("MLPLATFORM_HARD_LIMIT_SECONDS", str(hard))
+    monkeypatch.setenv("MLPLATFORM_VISIBILITY_TIMEOUT_SECONDS", str(visibility))
+    with pytest.raises(SystemExit):
+        load_settings(TrainerSettings)
+    assert "have to rise in this order" in capsys.readouterr().err
+
+
+def test_the_limits_that_celery_gets_are_those_of_the_settings() -> None:
+    celery = create_celery(TrainerSettings(soft_limit_seconds=1, hard_limit_seconds=2, visibility_timeout_seconds=3))
+    assert (celery.conf.task_soft_time_limit, celery.conf.task_time_limit) == (1, 2)
+    assert celery.conf.broker_transport_options["visibility_timeout"] == 3
+
+
+def test_trainings_and_short_tasks_have_a_queue_each() -> None:
+    router = create_celery(TrainerSettings()).amqp.router
+    assert [router.route({}, task)["queue"].name for task in (TRAIN, KEEP_UP)] == ["training", "upkeep"]
