@@ -15,14 +15,24 @@ from tests.helpers.waiting import wait_until
 
 _RESTART_SECONDS = 90
 _DATABASE = "MLPLATFORM_DATABASE_URL"
+_QUEUE = "MLPLATFORM_QUEUE"
+_WORKER = "trainer.worker"
 
 
 @dataclass(frozen=True)
 class Victim:
-    """A process of the stack, by a word of its command line, and where it shows that it is up."""
+    """A process of the stack, by a word of its command line and the queue it works for, and where it shows it is up."""
 
     word: str
     is_up: Callable[[Platform], bool]
+    queue: str | None = None
+
+    def processes(self, platform: Platform) -> list[psutil.Process]:
+        return found(platform, self.word, self.queue)
+
+
+def works(queue: str) -> Callable[[Platform], bool]:
+    return lambda platform: bool(found(platform, _WORKER, queue))
 
 
 def answers(process: str, path: str) -> Callable[[Platform], bool]:
@@ -35,25 +45,23 @@ def answers(process: str, path: str) -> Callable[[Platform], bool]:
 
 
 VICTIMS: Mapping[str, Victim] = {
-    "worker": Victim("trainer.worker", lambda platform: bool(workers(platform))),
+    "worker": Victim(_WORKER, works("training"), "training"),
+    "upkeep": Victim(_WORKER, works("upkeep"), "upkeep"),
     "trainer API": Victim("trainer.api", answers("trainer", "/health/ready")),
     "Redis": Victim("redis", lambda platform: bool(found(platform, "redis"))),
     "MLflow": Victim("mlflow", answers("mlflow", "/health")),
 }
 
 
-def found(platform: Platform, word: str) -> list[psutil.Process]:
+def found(platform: Platform, word: str, queue: str | None = None) -> list[psutil.Process]:
     """The stack's processes with a word in their command line, the runner itself left out; parents first."""
     matching = []
     for process in platform.processes():
         with suppress(psutil.NoSuchProcess):
-            if any(word in argument for argument in process.cmdline()):
+            is_of_queue = queue is None or process.environ().get(_QUEUE) == queue
+            if is_of_queue and any(word in argument for argument in process.cmdline()):
                 matching.append(process)
     return matching
-
-
-def workers(platform: Platform) -> list[psutil.Process]:
-    return found(platform, "trainer.worker")
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +76,13 @@ def test_a_killed_process_costs_no_job_its_end(platform: Platform, jobs: Jobs, n
     killed: list[psutil.Process] = []
 
     def kill() -> None:
-        [parent, *_] = found(platform, victim.word)
+        [parent, *_] = victim.processes(platform)
         parent.kill()
         killed[:] = [parent]
 
     def recover() -> None:
         def is_up_again() -> bool:
-            return killed[0] not in found(platform, victim.word) and victim.is_up(platform)
+            return killed[0] not in victim.processes(platform) and victim.is_up(platform)
 
         wait_until(is_up_again, within_seconds=_RESTART_SECONDS, what=f"{name} up again")
 

@@ -1,16 +1,23 @@
 """However often a thing is asked for, it happens once."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.drills.kills import Jobs, assert_one_end
 from tests.e2e.conftest import Platform
+from tests.helpers.ports import free_port
 from tests.helpers.waiting import wait_until
+from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS
 
 _TRAINING_SECONDS = 120
 _POSTS = 8
@@ -93,3 +100,46 @@ def test_the_same_key_at_the_same_moment_gives_everybody_the_same_job(platform: 
     assert {answer.status_code for answer in answers} == {httpx.codes.ACCEPTED}
     [job] = {answer.json()["id"] for answer in answers}
     assert_one_end(jobs, job, jobs.wait_for_the_end(job, _TRAINING_SECONDS))
+
+
+@pytest.mark.timeout(180)
+def test_two_beats_ask_twice_and_what_they_ask_for_is_done_once_a_period(platform: Platform, tmp_path: Path) -> None:
+    periods = 4
+    with another_beat(platform, tmp_path):
+        before = upkeep_done(platform)
+        taken_before = set(periods_taken(platform))
+        wait_until(
+            lambda: len(set(periods_taken(platform)) - taken_before) >= periods,
+            within_seconds=KEEP_UP_SECONDS * (periods + 3),
+            what=f"{periods} periods",
+        )
+        asked = upkeep_done(platform) - before
+    taken = periods_taken(platform)
+    assert len(taken) == len(set(taken))
+    assert asked >= 2 * periods - 2  # both asked, all along
+
+
+@contextmanager
+def another_beat(platform: Platform, folder: Path) -> Iterator[None]:
+    """A second beat of the same stack, as a mistaken scaling would start it."""
+    [first] = [process for process in platform.processes() if "trainer.beat" in process.cmdline()]
+    own = {"MLPLATFORM_PORT": str(free_port()), "MLPLATFORM_BEAT_SCHEDULE": str(folder / "schedule")}
+    second = psutil.Popen(first.cmdline(), env={**first.environ(), **own}, cwd=first.cwd())
+    try:
+        yield
+    finally:
+        second.terminate()
+        second.wait(30)
+
+
+def upkeep_done(platform: Platform) -> float:
+    """How many messages the worker of the short tasks has done with."""
+    series = f'mlplatform_worker_tasks_total{{outcome="succeeded",task="{KEEP_UP}"}} '
+    metrics = httpx.get(platform.settings.url("trainer-upkeep") + "/metrics").text
+    [value] = [line.removeprefix(series) for line in metrics.splitlines() if line.startswith(series)]
+    return float(value)
+
+
+def periods_taken(platform: Platform) -> list[int]:
+    with closing(sqlite3.connect(platform.settings.state_dir / "sql" / "trainer.db")) as database:
+        return [number for (number,) in database.execute("SELECT number FROM periods WHERE task = ?", [KEEP_UP])]
