@@ -39,7 +39,8 @@ def jobs(platform: Platform) -> Jobs:
 
 
 def redis_url(platform: Platform) -> str:
-    return f"redis://127.0.0.1:{platform.settings.ports['redis']}/0"
+    """With the password that the stack has made itself."""
+    return str(beat_of(platform).environ()["MLPLATFORM_REDIS_URL"])
 
 
 def publish_again(platform: Platform, job: str, times: int) -> None:
@@ -122,7 +123,7 @@ def test_two_beats_ask_twice_and_what_they_ask_for_is_done_once_a_period(platfor
 @contextmanager
 def another_beat(platform: Platform, folder: Path) -> Iterator[None]:
     """A second beat of the same stack, as a mistaken scaling would start it."""
-    [first] = [process for process in platform.processes() if "trainer.beat" in process.cmdline()]
+    first = beat_of(platform)
     own = {"MLPLATFORM_PORT": str(free_port()), "MLPLATFORM_BEAT_SCHEDULE": str(folder / "schedule")}
     second = psutil.Popen(first.cmdline(), env={**first.environ(), **own}, cwd=first.cwd())
     try:
@@ -130,6 +131,11 @@ def another_beat(platform: Platform, folder: Path) -> Iterator[None]:
     finally:
         second.terminate()
         second.wait(30)
+
+
+def beat_of(platform: Platform) -> psutil.Process:
+    [beat] = [process for process in platform.processes() if "trainer.beat" in process.cmdline()]
+    return beat
 
 
 def upkeep_done(platform: Platform) -> float:
