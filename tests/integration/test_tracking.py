@@ -17,6 +17,7 @@ from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
 from mlplatform.registry.manifest import Manifest
 from mlplatform.runtime.session import OnnxModel
 from tests.helpers.ports import free_port
+from trainer.card.facts import Card
 from trainer.gate.champion import load_champion
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.registry import MlflowRegistry
@@ -98,6 +99,8 @@ def test_each_candidate_is_a_run_under_the_training(trained: TrainedVersion, mlf
     parent = client.get_run(trained.run_id)
     assert parent.data.metrics == pytest.approx(trained.metrics)
     assert parent.data.tags["reason"] == "an integration test"
+    assert parent.data.tags["data_rows"] == "150"
+    assert parent.data.params
 
 
 def test_a_version_serves_once_it_is_promoted(
@@ -120,6 +123,10 @@ def test_the_api_sees_versions_metrics_and_the_gates_report(trained: TrainedVers
     assert version["tags"]["gate"] == "promote"
     assert registry.metrics(version["run_id"]) == pytest.approx(trained.metrics)
     assert json.loads(registry.file(name, trained.version, "gate.json"))["verdict"] == "promote"
+    card = registry.file(name, trained.version, "card.json")
+    assert hashlib.sha256(card).hexdigest() == version["tags"]["card_sha256"]
+    assert Card.model_validate_json(card).making.run_id == trained.run_id
+    assert json.loads(version["tags"]["parameters"])
     with pytest.raises(ModelVersionNotFound):
         registry.version(name, "999")
     with pytest.raises(ModelVersionNotFound):

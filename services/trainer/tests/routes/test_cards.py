@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,9 +25,13 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 def models() -> InMemoryModels:
     models = InMemoryModels(pointers={NAME: {"champion": "2", "previous": "1"}})
     models.register(NAME, "1")
-    models.register(NAME, "2")
-    models.files[NAME, "2", "card.json"] = example_card().model_dump_json().encode()
+    store(models, example_card().model_dump_json().encode())
     return models
+
+
+def store(models: InMemoryModels, card: bytes) -> None:
+    models.register(NAME, "2", card_sha256=hashlib.sha256(card).hexdigest())
+    models.files[NAME, "2", "card.json"] = card
 
 
 @pytest.fixture
@@ -98,10 +103,17 @@ async def test_what_has_no_card_is_a_problem_that_says_why(
 
 
 async def test_a_card_that_nobody_can_read_is_told_as_such(api: httpx.AsyncClient, models: InMemoryModels) -> None:
-    models.files[NAME, "2", "card.json"] = b'{"schema_version": 99}'
+    store(models, b'{"schema_version": 99}')
     response = await api.get(CARD)
     assert response.status_code == httpx.codes.NOT_FOUND
     assert "cannot be read" in response.json()["detail"]
+
+
+async def test_a_card_that_was_changed_afterwards_is_not_shown(api: httpx.AsyncClient, models: InMemoryModels) -> None:
+    models.files[NAME, "2", "card.json"] = example_card("better than it was").model_dump_json().encode()
+    response = await api.get(CARD)
+    assert response.status_code == httpx.codes.NOT_FOUND
+    assert "is not the one that was registered" in response.json()["detail"]
 
 
 async def test_numbers_that_are_none_are_told_as_words(api: httpx.AsyncClient, models: InMemoryModels) -> None:
@@ -109,5 +121,5 @@ async def test_numbers_that_are_none_are_told_as_words(api: httpx.AsyncClient, m
         "reasons": [{"check": "loss", "passed": False, "detail": "", "numbers": {"value": float("nan")}}]
     }
     card = example_card().model_validate(example_card().model_dump() | {"gate": gate})
-    models.files[NAME, "2", "card.json"] = card.model_dump_json().encode()
+    store(models, card.model_dump_json().encode())
     assert (await api.get(CARD)).json()["gate"]["reasons"][0]["numbers"] == {"value": "NaN"}

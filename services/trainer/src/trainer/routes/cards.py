@@ -1,5 +1,6 @@
 """Model cards, as JSON and as a page."""
 
+import hashlib
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
@@ -7,11 +8,10 @@ from pydantic import Field, ValidationError
 from starlette.responses import HTMLResponse, Response
 
 from mlplatform.contracts import Contract, contract_of
-from mlplatform.errors import ModelVersionNotFound
 from trainer.card.facts import Card
 from trainer.card.page import content_security_policy, render
 from trainer.errors import CardNotFound
-from trainer.promotions.registry import CARD_FILE, Registry
+from trainer.promotions.registry import CARD_FILE, CARD_TAG, Registry
 
 _JSON, _HTML = "application/json", "text/html"
 
@@ -47,13 +47,16 @@ def card_routes(registry: Registry) -> APIRouter:
 
 def _read(contract: Contract, version: str, registry: Registry) -> CardOfVersion:
     name = contract.registered_model
-    registry.version(name, version)  # tells what does not exist from what has no card
-    try:
-        card = Card.model_validate_json(registry.file(name, version, CARD_FILE))
-    except ModelVersionNotFound:
+    sha256 = registry.version(name, version)["tags"].get(CARD_TAG)
+    if sha256 is None:
         raise CardNotFound(
             f"version {version} of {contract.model} has no card: it was registered before there were any"
-        ) from None
+        )
+    content = registry.file(name, version, CARD_FILE)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CardNotFound(f"the card of version {version} of {contract.model} is not the one that was registered")
+    try:
+        card = Card.model_validate_json(content)
     except ValidationError as error:
         raise CardNotFound(f"the card of version {version} of {contract.model} cannot be read: {error}") from error
     aliases = sorted(alias for alias, pointed_at in registry.aliases(name).items() if pointed_at == version)
