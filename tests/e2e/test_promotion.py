@@ -22,7 +22,9 @@ def two_versions(platform: Platform) -> tuple[str, str]:
     """The champion before, and one that a retraining has just made champion."""
     client = platform.client
     before = champion(client)
-    location = client.post("/retrain", json={"model": "iris", "reason": "a second version"}).headers["location"]
+    location = client.post("/retrain", json={"model": "iris", "reason": "a second version", "effort": "quick"}).headers[
+        "location"
+    ]
     wait_until(
         lambda: client.get(location).json()["finished_at"] is not None,
         within_seconds=_TRAINING_SECONDS,

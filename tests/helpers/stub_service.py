@@ -12,6 +12,7 @@ class StubService:
     def __init__(self, port: int, name: str) -> None:
         self.name = name
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {}
+        self.headers: dict[str, str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -42,6 +43,8 @@ def _handler_for(stub: StubService) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.send_header("X-Request-ID", "from-the-service")
+            for name, value in stub.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

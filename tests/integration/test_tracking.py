@@ -5,22 +5,31 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import mlflow
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
 from mlplatform.registry.manifest import Manifest
 from mlplatform.runtime.session import OnnxModel
 from tests.helpers.ports import free_port
+from trainer.card.facts import Card
+from trainer.composition import RegisteredTraining
+from trainer.db.engine import connect
+from trainer.db.migrate import migrate
+from trainer.db.tables import feedback
 from trainer.gate.champion import load_champion
+from trainer.options import Effort, Options
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES, Recipe
+from trainer.settings import TrainerSettings
 from trainer.tracking import MlflowTracker
 
 DATA = Path(__file__).parents[2] / "data"
@@ -98,6 +107,8 @@ def test_each_candidate_is_a_run_under_the_training(trained: TrainedVersion, mlf
     parent = client.get_run(trained.run_id)
     assert parent.data.metrics == pytest.approx(trained.metrics)
     assert parent.data.tags["reason"] == "an integration test"
+    assert parent.data.tags["data_rows"] == "150"
+    assert parent.data.params
 
 
 def test_a_version_serves_once_it_is_promoted(
@@ -120,6 +131,10 @@ def test_the_api_sees_versions_metrics_and_the_gates_report(trained: TrainedVers
     assert version["tags"]["gate"] == "promote"
     assert registry.metrics(version["run_id"]) == pytest.approx(trained.metrics)
     assert json.loads(registry.file(name, trained.version, "gate.json"))["verdict"] == "promote"
+    card = registry.file(name, trained.version, "card.json")
+    assert hashlib.sha256(card).hexdigest() == version["tags"]["card_sha256"]
+    assert Card.model_validate_json(card).making.run_id == trained.run_id
+    assert json.loads(version["tags"]["parameters"])
     with pytest.raises(ModelVersionNotFound):
         registry.version(name, "999")
     with pytest.raises(ModelVersionNotFound):
@@ -160,3 +175,40 @@ def test_runs_whose_training_is_gone_are_ended_and_finished_ones_left_alone(
 
 def test_an_experiment_that_is_not_there_has_no_runs_to_end(mlflow_url: str) -> None:
     assert MlflowTracker(mlflow_url).abandon_runs("wine") == []
+
+
+def test_a_worker_trains_on_the_feedback_of_its_database(mlflow_url: str, tmp_path: Path) -> None:
+    settings = TrainerSettings(
+        database_url=f"sqlite:///{tmp_path}/trainer.db",
+        mlflow_url=mlflow_url,
+        data_dir=DATA,
+        processed_dir=tmp_path / "processed",
+        code_revision="0123abc",
+    )
+    engine = connect(settings.database_url)
+    migrate(engine)
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "prediction_id": f"{number}",
+            "model": "iris",
+            "version": "1",
+            "features": {**IRIS.example, "petal_width": 0.2 + number / 100},
+            "truth": truth,
+            "observed_at": now,
+            "received_at": now,
+        }
+        for number, truth in enumerate(["setosa", "setosa", "tulip"])
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(feedback), rows)
+
+    with closing(RegisteredTraining(settings)) as training, closing(MlflowRegistry(mlflow_url)) as registry:
+        options = Options(Effort.QUICK, feedback=True)
+        trained = training.train("iris", reason="feedback", options=options, progress=lambda _stage, _percent: None)
+        tags = registry.version(trained.registered_model, trained.version)["tags"]
+        card = Card.model_validate_json(registry.file(trained.registered_model, trained.version, "card.json"))
+
+    assert (tags["feedback_rows"], tags["effort"], tags["code_revision"]) == ("2", "quick", "0123abc")
+    assert card.data.feedback is not None
+    assert card.data.feedback.refused == {"truth cannot be": 1}

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.helpers.gateway import Gateway
+from tests.helpers.stub_service import StubService
 
 ROW = {"any": 1}
 
@@ -135,3 +136,17 @@ def test_every_answer_carries_the_security_headers(gateway: Gateway) -> None:
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["Server"] == "nginx"
+
+
+def test_a_page_that_a_service_makes_says_itself_what_it_consists_of(
+    gateway: Gateway, services: dict[str, StubService]
+) -> None:
+    own = "default-src 'none'; style-src 'sha256-abc='; frame-ancestors 'none'"
+    services["trainer"].headers["Content-Security-Policy"] = own
+
+    page = gateway.client.get("/models/iris/versions/1/card.html")
+    other = gateway.client.post("/predict/iris", json=ROW)
+
+    assert page.headers.get_list("Content-Security-Policy") == [own]
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert other.headers.get_list("Content-Security-Policy") == ["default-src 'none'; frame-ancestors 'none'"]

@@ -17,6 +17,7 @@ from mlplatform.web.service import create_service
 from trainer.db.engine import connect
 from trainer.errors import (
     BrokerUnavailable,
+    CardNotFound,
     ChampionChanged,
     DatabaseUnavailable,
     JobFinished,
@@ -31,6 +32,7 @@ from trainer.figures import FIGURES, Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry, Registry
+from trainer.routes.cards import card_routes
 from trainer.routes.models import model_routes
 from trainer.routes.retraining import retraining_routes
 from trainer.settings import TrainerSettings
@@ -46,6 +48,7 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     ChampionChanged: HTTPStatus.CONFLICT,
     NothingToRollBackTo: HTTPStatus.CONFLICT,
     ModelVersionNotFound: HTTPStatus.NOT_FOUND,
+    CardNotFound: HTTPStatus.NOT_FOUND,
     RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DatabaseUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -84,6 +87,7 @@ def create_app(
 
     app.include_router(retraining_routes(jobs, queue))
     app.include_router(model_routes(registry, ledger))
+    app.include_router(card_routes(registry))
     return app
 
 

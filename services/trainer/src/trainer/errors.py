@@ -13,6 +13,7 @@ PlatformError
 ├── VersionRolledBack    a version that was taken back is not promoted again by itself
 ├── ChampionChanged      the champion is not the one that was expected
 ├── NothingToRollBackTo  the model has had no champion before this one
+├── CardNotFound         a version has no card, or none that can be read
 ├── DatabaseUnavailable  the jobs cannot be read or written
 └── BrokerUnavailable    the job could not be handed to the worker
 """
@@ -74,6 +75,10 @@ class ChampionChanged(PlatformError):
 
 class NothingToRollBackTo(PlatformError):
     """The model has had no champion before this one."""
+
+
+class CardNotFound(PlatformError):
+    """A version has no card, or none that can be read."""
 
 
 class DatabaseUnavailable(PlatformError):

@@ -1,5 +1,6 @@
 """One training: raw data in, a verified and registered version out."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,16 +19,13 @@ from trainer.gate.decision import Decision
 from trainer.gate.judgement import FindChampion, Judgement, judge
 from trainer.labelled import FeedbackRow, choose, with_labelled
 from trainer.options import DEFAULT, Options
-from trainer.promotions.registry import CARD_FILE, GATE_FILE
+from trainer.promotions.registry import CARD_FILE, CARD_TAG, GATE_FILE, METRIC_TAG, VERDICT_TAG
 from trainer.provenance import code_facts, data_facts, origin_tags
 from trainer.recipes.base import Recipe
 from trainer.tracker import Release, Tracker, recorded_run
 
 EVALUATE = "evaluate"
 """The stage in which the candidate meets the champion."""
-
-VERDICT_TAG = "gate"
-METRIC_TAG = "metric."
 
 _EXAMPLE_ROWS = 5
 
@@ -147,6 +145,7 @@ def _release(
 ) -> Release:
     validation, metric = winner.candidate.validation, recipe.metric.name
     examples, _ = features_and_target(recipe.contract, parts.holdout.head(_EXAMPLE_ROWS))
+    written = card.model_dump_json(indent=2).encode()
     holdout_metrics = {f"{METRIC_TAG}{name}": f"{measure.value:.6g}" for name, measure in card.metrics.items()}
     return Release(
         contract=recipe.contract,
@@ -158,12 +157,13 @@ def _release(
         tags={
             **tags,
             **holdout_metrics,
+            CARD_TAG: hashlib.sha256(written).hexdigest(),
             "parameters": json.dumps(dict(winner.candidate.params)),
             "parity": json.dumps(winner.parity.as_json()),
         },
         files={
             GATE_FILE: json.dumps(decision.as_json(), indent=2).encode(),
-            CARD_FILE: card.model_dump_json(indent=2).encode(),
+            CARD_FILE: written,
         },
         description=(
             f"{winner.candidate.name}, the best of {len(recipe.candidates)} candidates: "

@@ -1,10 +1,13 @@
 """Fakes with the real interfaces, for the tests of whatever depends on them."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
 from mlplatform.registry.manifest import MANIFEST_TAG
+from trainer.card import facts
 from trainer.errors import BrokerUnavailable
+from trainer.options import Effort
 from trainer.promotions.registry import Version
 
 
@@ -71,3 +74,60 @@ class InMemoryModels:
     def _answer(self) -> None:
         if not self.is_up:
             raise RegistryUnavailable("it was taken away")
+
+
+def example_card(text: str = "plain", **changes: object) -> facts.Card:
+    """A card of a version that met a champion; whatever may be any text is `text`."""
+    card = facts.Card(
+        model="iris",
+        registered_model="IrisBestModel",
+        target="species",
+        unit=None,
+        labels=["setosa", "versicolor", "virginica"],
+        loss="share of wrong labels",
+        onnx_bytes=57_487,
+        onnx_sha256="a" * 64,
+        features=[
+            facts.Feature(name="petal_width", description=text, low=5e-324, high=100, seen_low=0.1, seen_high=2.5)
+        ],
+        data=facts.Data(
+            file="iris_raw.csv",
+            sha256="b" * 64,
+            description=text,
+            period=text,
+            rows=150,
+            train_rows=120,
+            holdout_rows=30,
+            feedback=facts.Feedback(used=12, refused={text: 3}, sha256="c" * 64),
+        ),
+        making=facts.Making(
+            reason=text,
+            effort=Effort.QUICK,
+            run_id="d" * 32,
+            made_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
+            seed=42,
+            metric="accuracy",
+            candidates=[
+                facts.Candidate(
+                    name=text, parameters={text: text}, folds=[0.9, 1.0], mean=0.95, std=0.05, refused=None
+                ),
+                facts.Candidate(name="other", parameters={}, folds=[0.8, 0.9], mean=0.85, std=0.05, refused=text),
+            ],
+            winner=text,
+            parent="1",
+        ),
+        code=facts.Code(version="0.1.0+0123456789ab", revision=text, libraries={"numpy": text}),
+        metrics={"accuracy": facts.Measure(value=0.9667, low=0.9, high=1)},
+        slices=[
+            facts.Slice(name=text, rows=10, loss=0.1, champion=0.2, is_judged=True),
+            facts.Slice(name="small", rows=3, loss=0, champion=None, is_judged=False),
+        ],
+        gate=facts.Gate(
+            verdict="reject",
+            summary=text,
+            reasons=[facts.Reason(check="loss", passed=False, detail=text, numbers={"value": 0.3, "bound": 0.1})],
+        ),
+        parity=facts.Parity(rows={"holdout": 30}, greatest_difference=1e-7, tolerance=1e-5),
+        limits=[text],
+    )
+    return card.model_copy(update=changes)

@@ -2,7 +2,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trainer.promotions.history import BEGINNING, Action, Entry, first_break, live_at, rolled_back, succession
+from trainer.promotions.history import (
+    BEGINNING,
+    Action,
+    Entry,
+    first_break,
+    held_since,
+    live_at,
+    rolled_back,
+    succession,
+)
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -71,6 +80,23 @@ def test_a_rollback_goes_back_through_the_champions_that_were_not_taken_back(
     changes: list[str], line: list[str]
 ) -> None:
     assert succession(history(*changes)) == line
+
+
+@pytest.mark.parametrize(
+    ("changes", "holders"),
+    [
+        ([], {}),
+        (["=4"], {("champion", "4"): 0}),
+        (["+1", "+2"], {("champion", "2"): 1, ("previous", "1"): 1}),
+        (["+1", "+2", "+3"], {("champion", "3"): 2, ("previous", "2"): 2}),
+        (["+1", "+2", "-1"], {("champion", "1"): 2}),
+    ],
+)
+def test_champion_and_previous_hold_their_places_since_the_last_change(
+    changes: list[str], holders: dict[tuple[str, str], int]
+) -> None:
+    expected = {holder: NOON + timedelta(minutes=minutes) for holder, minutes in holders.items()}
+    assert held_since(history(*changes)) == expected
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,14 @@ def models() -> InMemoryModels:
     models = InMemoryModels(measured={"run-2": {"holdout_rmse": 0.45}})
     for version in ("1", "2", "3"):
         models.register(NAME, version, candidate="ridge", **{"library.numpy": "2.0"})
+    models.registered[NAME, "2"] |= {
+        "gate": "promote",
+        "effort": "quick",
+        "metric.rmse": "0.45",
+        "parameters": '{"alpha": "1.0"}',
+        "parent_version": "1",
+        "card_sha256": "0" * 64,
+    }
     return models
 
 
@@ -113,13 +121,52 @@ async def test_models_and_versions_are_listed_with_who_serves(api: httpx.AsyncCl
     ]
 
 
+async def test_who_serves_is_told_with_since_when(api: httpx.AsyncClient, models: InMemoryModels) -> None:
+    await promote(api, "1")
+    second = (await promote(api, "2")).json()
+    models.set_alias(NAME, "challenger", "3")
+    housing = (await api.get("/models")).json()["models"][0]
+    assert housing["holders"] == {
+        "champion": {"version": "2", "since": second["at"]},
+        "previous": {"version": "1", "since": second["at"]},
+        "challenger": {"version": "3", "since": None},
+    }
+    back = (await api.post("/models/housing/rollback", json={"reason": "worse"})).json()
+    holders = (await api.get("/models/housing")).json()["holders"]
+    assert holders["champion"] == {"version": "1", "since": back["at"]}
+    assert "previous" not in holders
+
+
+async def test_an_alias_that_the_history_does_not_know_has_no_date(
+    api: httpx.AsyncClient, models: InMemoryModels
+) -> None:
+    await promote(api, "1")
+    models.set_alias(NAME, "champion", "3")
+    assert (await api.get("/models/housing")).json()["holders"]["champion"] == {"version": "3", "since": None}
+
+
+async def test_versions_are_listed_even_where_none_has_ever_served(api: httpx.AsyncClient) -> None:
+    model = (await api.get("/models/housing")).json()
+    assert model["holders"] == {}
+    assert [version["version"] for version in model["versions"]] == ["3", "2", "1"]
+
+
+async def test_a_list_of_versions_tells_what_each_is_worth(api: httpx.AsyncClient) -> None:
+    _, second, first = (await api.get("/models/housing")).json()["versions"]
+    assert (second["candidate"], second["effort"], second["verdict"]) == ("ridge", "quick", "promote")
+    assert second["holdout"] == {"rmse": 0.45}
+    assert second["card"] == "/models/housing/versions/2/card"
+    assert (first["effort"], first["verdict"], first["holdout"], first["card"]) == (None, None, {}, None)
+
+
 async def test_a_version_tells_its_metrics_origin_and_the_gates_report(
     api: httpx.AsyncClient, models: InMemoryModels
 ) -> None:
     models.files[NAME, "2", "gate.json"] = b'{"verdict": "promote"}'
     version = (await api.get("/models/housing/versions/2")).json()
     assert version["metrics"] == {"holdout_rmse": 0.45}
-    assert version["origin"]["candidate"] == "ridge"
+    assert (version["origin"]["candidate"], version["origin"]["parent_version"]) == ("ridge", "1")
+    assert version["parameters"] == {"alpha": "1.0"}
     assert version["libraries"] == {"numpy": "2.0"}
     assert version["gate"] == {"verdict": "promote"}
     assert (await api.get("/models/housing/versions/1")).json()["gate"] is None

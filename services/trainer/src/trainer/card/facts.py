@@ -10,7 +10,7 @@ from trainer.options import Effort
 class Facts(BaseModel):
     """A group of facts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Measure(Facts):
@@ -102,7 +102,7 @@ class Reason(Facts):
     check: str
     passed: bool
     detail: str
-    numbers: dict[str, float | None]
+    numbers: dict[str, float]
 
 
 class Gate(Facts):

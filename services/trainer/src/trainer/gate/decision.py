@@ -7,6 +7,7 @@ from typing import Any
 
 from trainer.gate.comparison import Comparison
 from trainer.gate.policy import Policy
+from trainer.numerals import number
 
 
 class Verdict(StrEnum):
@@ -105,8 +106,8 @@ def _beside(policy: Policy, comparison: Comparison) -> tuple[Reason, ...]:
         "champion",
         passed=high <= policy.margin,
         detail=(
-            f"the loss may be worse than that of version {comparison.champion_version} by {high:.4g}, "
-            f"{'within' if high <= policy.margin else 'beyond'} the margin of {policy.margin:g}"
+            f"the loss may be worse than that of version {comparison.champion_version} by {number(high)}, "
+            f"{'within' if high <= policy.margin else 'beyond'} the margin of {number(policy.margin)}"
         ),
         numbers={
             "candidate": comparison.candidate,
@@ -131,5 +132,5 @@ def _beside(policy: Policy, comparison: Comparison) -> tuple[Reason, ...]:
 
 def _at_most(check: str, what: str, value: float, bound: float) -> Reason:
     passed = value <= bound
-    detail = f"{what}: {value:.4g}, {'at most' if passed else 'more than'} {bound:g}"
+    detail = f"{what}: {number(value)}, {'at most' if passed else 'more than'} {number(bound)}"
     return Reason(check, passed, detail, {"value": float(value), "bound": float(bound)})

@@ -80,6 +80,14 @@ def succession(entries: Sequence[Entry]) -> list[str]:
     return line
 
 
+def held_since(entries: Sequence[Entry]) -> dict[tuple[str, str], datetime]:
+    """Since when the champion has been champion, and the one before it the one before; by alias and version."""
+    if not entries:
+        return {}
+    latest_first = succession(entries)[::-1]
+    return dict.fromkeys(zip(("champion", "previous"), latest_first, strict=False), entries[-1].at)
+
+
 def rolled_back(entries: Sequence[Entry]) -> set[str]:
     """The versions that were taken back and not promoted since."""
     versions: set[str] = set()

@@ -26,7 +26,16 @@ from trainer.errors import (
     VersionRolledBack,
     VersionUnverified,
 )
-from trainer.promotions.history import BEGINNING, Action, Entry, first_break, live_at, rolled_back, succession
+from trainer.promotions.history import (
+    BEGINNING,
+    Action,
+    Entry,
+    first_break,
+    held_since,
+    live_at,
+    rolled_back,
+    succession,
+)
 from trainer.promotions.registry import Registry
 
 PREVIOUS = "previous"
@@ -116,6 +125,10 @@ class Ledger:
         """The whole history, oldest first."""
         with self._transaction() as connection:
             return _entries(connection, contract)
+
+    def held_since(self, contract: Contract) -> dict[tuple[str, str], datetime]:
+        """Since when the versions behind `champion` and `previous` have been that, by alias and version."""
+        return held_since(self.entries(contract))
 
     def live_at(self, contract: Contract, moment: datetime) -> Entry | None:
         """The entry that made the champion of a moment."""

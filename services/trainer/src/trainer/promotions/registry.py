@@ -16,6 +16,11 @@ GATE_FILE = "gate.json"
 CARD_FILE = "card.json"
 """Lies there, too: all that is known of the version."""
 
+CARD_TAG = "card_sha256"
+METRIC_TAG = "metric."
+VERDICT_TAG = "gate"
+"""Tags of a version: its card's checksum, what it scores on the hold-out, what the gate said."""
+
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"

@@ -11,10 +11,29 @@ from mlplatform.contracts import CONTRACTS, Contract, contract_of
 from mlplatform.errors import ModelVersionNotFound
 from trainer.promotions.history import Entry
 from trainer.promotions.ledger import ANYBODY, Ledger
-from trainer.promotions.registry import GATE_FILE, Registry, Version
+from trainer.promotions.registry import CARD_TAG, GATE_FILE, METRIC_TAG, VERDICT_TAG, Registry, Version
 
 _NUMBER = r"^[1-9][0-9]{0,9}$"
-_ORIGIN = ("data_sha256", "code_version", "candidate", "reason", "onnx_sha256", "manifest_sha256")
+_ORIGIN = (
+    "reason",
+    "effort",
+    "candidate",
+    "parent_version",
+    "seed",
+    "data_sha256",
+    "data_period",
+    "data_rows",
+    "train_rows",
+    "holdout_rows",
+    "feedback_rows",
+    "feedback_refused",
+    "feedback_sha256",
+    "code_version",
+    "code_revision",
+    "onnx_sha256",
+    "manifest_sha256",
+    "card_sha256",
+)
 
 _Reason = Annotated[str, Field(description="Kept in the history.", min_length=1, max_length=1_000)]
 
@@ -42,12 +61,20 @@ class RollbackRequest(BaseModel):
     reason: _Reason
 
 
+class Holder(BaseModel):
+    """The version behind an alias."""
+
+    version: str
+    since: AwareDatetime | None = Field(description="From the history, which knows nothing of challengers.")
+
+
 class ModelSummary(BaseModel):
-    """A model and who serves it."""
+    """A model and who serves it: the champion; the challenger waits, the previous one is what a rollback goes to."""
 
     model: str
     registered_model: str
     aliases: dict[str, str]
+    holders: dict[str, Holder] = Field(description="By alias.")
 
 
 class ModelList(BaseModel):
@@ -63,6 +90,11 @@ class VersionSummary(BaseModel):
     aliases: list[str]
     created_at: int = Field(description="Milliseconds since 1970.")
     description: str
+    candidate: str | None
+    effort: str | None
+    verdict: str | None = Field(description="What the gate said.")
+    holdout: dict[str, float] = Field(description="What it scores on the hold-out.")
+    card: str | None = Field(description="Where its card is; none of versions before there were cards.")
 
 
 class ModelDetail(ModelSummary):
@@ -75,7 +107,8 @@ class VersionDetail(VersionSummary):
     """All that is known of a version."""
 
     run_id: str
-    metrics: dict[str, float]
+    metrics: dict[str, float] = Field(description="Of its run.")
+    parameters: dict[str, str]
     origin: dict[str, str]
     libraries: dict[str, str]
     gate: dict[str, Any] | None = Field(description="What the gate decided and why; none before there was a gate.")
@@ -103,18 +136,18 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
 
     @routes.get("", summary="All models and who serves them")
     def models() -> ModelList:
-        return ModelList(models=[_summary(contract, registry) for contract in CONTRACTS.values()])
+        return ModelList(
+            models=[ModelSummary(**_summary(contract, registry, ledger)) for contract in CONTRACTS.values()]
+        )
 
     @routes.get("/{model}", summary="One model: its aliases and versions")
     def model(model: str) -> ModelDetail:
         contract = contract_of(model)
-        aliases = registry.aliases(contract.registered_model)
-        versions = registry.versions(contract.registered_model) if aliases else []
+        summary = _summary(contract, registry, ledger)
+        versions = registry.versions(contract.registered_model)
         return ModelDetail(
-            model=contract.model,
-            registered_model=contract.registered_model,
-            aliases=aliases,
-            versions=[VersionSummary(**_version(version, aliases)) for version in versions],
+            **summary,
+            versions=[VersionSummary(**_version(contract, version, summary["aliases"])) for version in versions],
         )
 
     @routes.get("/{model}/versions/{version}", summary="One version: its metrics, origin and aliases")
@@ -123,9 +156,10 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
         found = registry.version(contract.registered_model, version)
         tags = found["tags"]
         return VersionDetail(
-            **_version(found, registry.aliases(contract.registered_model)),
+            **_version(contract, found, registry.aliases(contract.registered_model)),
             run_id=found.get("run_id", ""),
             metrics=registry.metrics(found["run_id"]) if found.get("run_id") else {},
+            parameters=json.loads(tags.get("parameters", "{}")),
             origin={name: tags[name] for name in _ORIGIN if name in tags},
             libraries={name.removeprefix("library."): tags[name] for name in tags if name.startswith("library.")},
             gate=_gate_report(contract, registry, version),
@@ -163,21 +197,33 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
     return routes
 
 
-def _summary(contract: Contract, registry: Registry) -> ModelSummary:
-    return ModelSummary(
-        model=contract.model,
-        registered_model=contract.registered_model,
-        aliases=registry.aliases(contract.registered_model),
-    )
+def _summary(contract: Contract, registry: Registry, ledger: Ledger) -> dict[str, Any]:
+    aliases, since = registry.aliases(contract.registered_model), ledger.held_since(contract)
+    return {
+        "model": contract.model,
+        "registered_model": contract.registered_model,
+        "aliases": aliases,
+        "holders": {
+            alias: Holder(version=version, since=since.get((alias, version))) for alias, version in aliases.items()
+        },
+    }
 
 
-def _version(version: Version, aliases: Mapping[str, str]) -> dict[str, Any]:
+def _version(contract: Contract, version: Version, aliases: Mapping[str, str]) -> dict[str, Any]:
+    tags = version["tags"]
     names: Sequence[str] = sorted(alias for alias, pointed_at in aliases.items() if pointed_at == version["version"])
     return {
         "version": version["version"],
         "aliases": names,
         "created_at": version["creation_timestamp"],
         "description": version.get("description", ""),
+        "candidate": tags.get("candidate"),
+        "effort": tags.get("effort"),
+        "verdict": tags.get(VERDICT_TAG),
+        "holdout": {
+            name.removeprefix(METRIC_TAG): float(value) for name, value in tags.items() if name.startswith(METRIC_TAG)
+        },
+        "card": f"/models/{contract.model}/versions/{version['version']}/card" if CARD_TAG in tags else None,
     }
 
 
