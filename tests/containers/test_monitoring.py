@@ -206,9 +206,15 @@ def test_a_broken_model_is_paged(
     with httpx.Client(trust_env=False) as mlflow:
         asked = {"name": "IrisBestModel", "version": served}
         good = mlflow.get(f"{api}/model-versions/get", params=asked).json()["model_version"]
-        tags = [{"key": "manifest_sha256", "value": "0" * 64}]
         broken = mlflow.post(
-            f"{api}/model-versions/create", json={"name": "IrisBestModel", "source": good["source"], "tags": tags}
+            f"{api}/model-versions/create",
+            json={
+                "name": "IrisBestModel",
+                "source": good["source"],
+                "run_id": good["run_id"],
+                "model_id": good["source"].split("/")[-2],
+                "tags": [{"key": "manifest_sha256", "value": "0" * 64}],
+            },
         ).json()["model_version"]["version"]
     began = time.time()
     promoted = client.post("/models/iris/promote", json={"version": broken, "reason": "to see it refused"})

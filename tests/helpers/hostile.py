@@ -34,7 +34,11 @@ async def _some(port: int, count: int, seed: int) -> int:
             await reader.readexactly(int(length[1]))
         if b"connection: close" in head.lower() or not length:
             writer.close()
+            await writer.wait_closed()
             reader = writer = None
+    if writer:
+        writer.close()
+        await writer.wait_closed()
     return count
 
 
