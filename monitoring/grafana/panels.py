@@ -239,6 +239,11 @@ RETRAINING = (
             ),
         ),
     ),
+    Panel(
+        "Stages of the last job",
+        "s",
+        (("max by (model, stage) (mlplatform_job_stage_seconds)", "{{model}} {{stage}}"),),
+    ),
     Panel("Attempts", "none", (("max by (model) (mlplatform_job_attempts_total)", "{{model}}"),)),
     Panel(
         "Promotions and rollbacks",

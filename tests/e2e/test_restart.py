@@ -1,5 +1,6 @@
 """A stop leaves nothing running; a second start finds what the first one left."""
 
+import shutil
 import time
 from contextlib import suppress
 
@@ -30,7 +31,11 @@ def test_a_stop_leaves_no_process_and_no_port_and_the_next_start_serves_the_same
 ) -> None:
     before = client.post("/predict/housing", json=dict(HOUSING.example)).json()
     processes = platform.processes()
-    ports = set(platform.settings.ports.values())
+    ports = {
+        port
+        for process, port in platform.settings.ports.items()
+        if process != "prometheus" or shutil.which("prometheus")  # it runs only where it is installed
+    }
     assert ports <= listening_ports()
 
     assert platform.stop() == 0

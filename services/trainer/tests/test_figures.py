@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_with_the_database_away_only_that_is_told(tmp_path: Path) -> None:
     assert Figures(away).read() == {figures.REACHABLE: {(): 0}}
 
 
-def test_asking_costs_three_statements_however_many_jobs_there_are(engine: Engine, jobs: JobStore) -> None:
+def test_asking_costs_four_statements_however_many_jobs_there_are(engine: Engine, jobs: JobStore) -> None:
     for _ in range(20):
         jobs.fail(jobs.create(IRIS, ""), "no")
     statements: list[str] = []
@@ -109,4 +110,24 @@ def test_asking_costs_three_statements_however_many_jobs_there_are(engine: Engin
 
     event.listen(engine, "before_cursor_execute", note)
     Figures(engine).read()
-    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 3
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) == 4
+
+
+def test_the_stages_of_the_job_that_ended_last_have_their_time_and_those_before_are_forgotten(
+    engine: Engine, jobs: JobStore
+) -> None:
+    for seconds in (600, 60):
+        job = jobs.start(jobs.create(HOUSING, "").id, "training@one")
+        assert job is not None
+        for stage in ("load", "cross-validate ridge, fold 1 of 2", "cross-validate ridge, fold 2 of 2", "register"):
+            jobs.progress(job, stage, 1)
+        jobs.promoted(job, version="1")
+        with engine.begin() as connection:
+            for number, step in enumerate(jobs.events(job.id)):
+                later = job.created_at + timedelta(seconds=number * seconds)
+                here = tables.job_events.c.sequence == step.sequence
+                connection.execute(update(tables.job_events).where(here).values(at=later))
+    assert read(engine, figures.STAGE, "housing", "waiting") == 60
+    assert read(engine, figures.STAGE, "housing", "cross-validate") == 120
+    assert read(engine, figures.STAGE, "housing", "register") == 60
+    assert read(engine, figures.STAGE, "iris", "register") == 0

@@ -5,7 +5,7 @@ So they are true whichever process did the work, and survive every restart. Each
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlplatform.contracts import CONTRACTS
 from mlplatform.telemetry.metrics import Figure, Readings
-from trainer.db.tables import jobs, promotions
+from trainer.db.tables import job_events, jobs, promotions
 from trainer.jobs import State
 from trainer.promotions.history import Action
 from trainer.upkeep import FIRST_START
@@ -43,6 +43,11 @@ LAST_SUCCESS = Figure(
     "When a job last ended as promoted, held or rejected; 0 before the first.",
     ("model",),
 )
+STAGE = Figure(
+    "mlplatform_job_stage_seconds",
+    "Time that the job which ended last spent in each stage, all its attempts together.",
+    ("model", "stage"),
+)
 PROMOTIONS = Figure("mlplatform_promotions", "Entries of the promotion history.", ("model", "action"), True)
 CHAMPION = Figure(
     "mlplatform_champion_version_info", "1 for the version that the history says serves.", ("model", "version")
@@ -60,10 +65,26 @@ FIGURES = (
     WAIT,
     DURATION,
     LAST_SUCCESS,
+    STAGE,
     PROMOTIONS,
     CHAMPION,
     CHAMPION_SINCE,
 )
+
+STAGES = (
+    "waiting",
+    "starting",
+    "load",
+    "split",
+    "choose feedback",
+    "cross-validate",
+    "refit",
+    "export",
+    "check parity",
+    "evaluate",
+    "register",
+)
+"""How the stages of a job begin; what follows is a candidate or a fold."""
 
 _ACTIVE = [state.value for state in State if state.is_active]
 _FINAL = [state.value for state in State if not state.is_active]
@@ -92,7 +113,12 @@ class Figures:
         """All of them, as of now."""
         try:
             with self._engine.connect() as connection:
-                return {REACHABLE: {(): 1}, **_of_jobs(connection), **_of_promotions(connection)}
+                return {
+                    REACHABLE: {(): 1},
+                    **_of_jobs(connection),
+                    STAGE: _of_stages(connection),
+                    **_of_promotions(connection),
+                }
         except SQLAlchemyError as error:
             _log.warning("jobs and promotions cannot be counted", reason=type(error).__name__)
             return {REACHABLE: {(): 0}}
@@ -137,6 +163,19 @@ def _job_query(connection: Connection) -> Executable:
         func.sum(seconds(jobs.c.started_at) - seconds(jobs.c.created_at)).label("waited"),
         func.sum(seconds(jobs.c.finished_at) - seconds(jobs.c.started_at)).label("took"),
     ).group_by(jobs.c.model, jobs.c.state, trigger)
+
+
+def _of_stages(connection: Connection) -> Values:
+    """From one event to the next a job is in the stage of the first."""
+    spent: Values = dict.fromkeys(product(CONTRACTS, STAGES), 0.0)
+    newest = select(func.max(jobs.c.id)).where(jobs.c.finished_at.is_not(None)).group_by(jobs.c.model)
+    steps = select(jobs.c.model, job_events.c.job, job_events.c.stage, job_events.c.at).join(jobs)
+    ordered = steps.where(job_events.c.job.in_(newest)).order_by(job_events.c.job, job_events.c.sequence)
+    for step, following in pairwise(_known(connection, ordered)):
+        stage = next((stage for stage in STAGES if step["stage"].startswith(stage)), None)
+        if stage and step["job"] == following["job"]:
+            spent[step["model"], stage] += _moment(following["at"]) - _moment(step["at"])
+    return spent
 
 
 def _of_promotions(connection: Connection) -> Readings:
