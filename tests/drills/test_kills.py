@@ -1,5 +1,6 @@
 """Whatever is killed at whatever moment of a training, the job comes to one end."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.e2e.conftest import Platform
 from tests.helpers.waiting import wait_until
 
 _RESTART_SECONDS = 90
+_FRESH_SECONDS = 5
 _DATABASE = "MLPLATFORM_DATABASE_URL"
 _QUEUE = "MLPLATFORM_QUEUE"
 _WORKER = "trainer.worker"
@@ -31,8 +33,18 @@ class Victim:
         return found(platform, self.word, self.queue)
 
 
-def works(queue: str) -> Callable[[Platform], bool]:
-    return lambda platform: bool(found(platform, _WORKER, queue))
+def works(process: str) -> Callable[[Platform], bool]:
+    """Its worker has shown that it takes tasks, within the last seconds."""
+    series = f'mlplatform_heartbeat_timestamp_seconds{{process="{process}"}} '
+
+    def is_up(platform: Platform) -> bool:
+        with suppress(httpx.TransportError):
+            metrics = httpx.get(platform.settings.url(process) + "/metrics", timeout=5).text
+            [beat] = [line.removeprefix(series) for line in metrics.splitlines() if line.startswith(series)]
+            return time.time() - float(beat) < _FRESH_SECONDS
+        return False
+
+    return is_up
 
 
 def answers(process: str, path: str) -> Callable[[Platform], bool]:
@@ -45,8 +57,8 @@ def answers(process: str, path: str) -> Callable[[Platform], bool]:
 
 
 VICTIMS: Mapping[str, Victim] = {
-    "worker": Victim(_WORKER, works("training"), "training"),
-    "upkeep": Victim(_WORKER, works("upkeep"), "upkeep"),
+    "worker": Victim(_WORKER, works("trainer-worker"), "training"),
+    "upkeep": Victim(_WORKER, works("trainer-upkeep"), "upkeep"),
     "trainer API": Victim("trainer.api", answers("trainer", "/health/ready")),
     "Redis": Victim("redis", lambda platform: bool(found(platform, "redis"))),
     "MLflow": Victim("mlflow", answers("mlflow", "/health")),

@@ -1,11 +1,12 @@
 """What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 from celery import Celery
-from celery.signals import after_task_publish, heartbeat_sent
+from celery.signals import after_task_publish, heartbeat_sent, worker_process_init
 from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
@@ -20,6 +21,9 @@ TASKS: Mapping[WorkerQueue, tuple[str, ...]] = {"training": (TRAIN,), "upkeep": 
 TRACEPARENT = "traceparent"
 """The header of a message that names the trace of whoever asked."""
 KEEP_UP_SECONDS = 10.0
+KEEP_UP_LIMITS = {"soft_time_limit": 60.0, "time_limit": 90.0}
+
+_CHILD_SECONDS = 120.0  # a child is ready once it has imported what it needs, which takes long on a busy machine
 
 
 class Queue(Protocol):
@@ -64,6 +68,7 @@ def create_celery(settings: TrainerSettings) -> Celery:
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1},
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
+        worker_proc_alive_timeout=_CHILD_SECONDS,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_soft_shutdown_timeout=5.0,
@@ -87,6 +92,15 @@ def create_celery(settings: TrainerSettings) -> Celery:
         },
     )
     return app
+
+
+def prepare_children(module: str) -> None:
+    """Import a module in each child of this worker as it starts, so that its first task need not wait for that."""
+
+    def prepare(**_: object) -> None:
+        import_module(module)
+
+    worker_process_init.connect(prepare, weak=False)
 
 
 def show_worker_life(file: Path) -> None:

@@ -15,7 +15,16 @@ from mlplatform.telemetry.logging import configure_logging
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.processes import UPKEEP, WORKER, WorkerMetrics
 from trainer.settings import TrainerSettings, WorkerQueue
-from trainer.tasks import KEEP_UP, TASKS, TRAIN, CeleryQueue, create_celery, show_worker_life
+from trainer.tasks import (
+    KEEP_UP,
+    KEEP_UP_LIMITS,
+    TASKS,
+    TRAIN,
+    CeleryQueue,
+    create_celery,
+    prepare_children,
+    show_worker_life,
+)
 from trainer.tracing import traced_task
 from trainer.watching import watch_worker
 
@@ -37,6 +46,7 @@ def main() -> None:
 
     # Each task opens what it needs in the child that runs it: connections do not survive a fork, and the
     # parent stays small without scikit-learn and MLflow.
+    prepare_children("trainer.composition")
 
     @app.task(name=TRAIN, bind=True)  # type: ignore[untyped-decorator] # Celery ships no types
     def train(task: Task, job_id: str) -> None:
@@ -46,7 +56,7 @@ def main() -> None:
         with closing(RegisteredTraining(settings)) as training, traced_task(settings, task, job_id):
             execution.run_job(job_id, open_jobs(settings), training, worker=task.request.hostname)
 
-    @app.task(name=KEEP_UP)  # type: ignore[untyped-decorator] # Celery ships no types
+    @app.task(name=KEEP_UP, **KEEP_UP_LIMITS)  # type: ignore[untyped-decorator] # Celery ships no types
     def keep_up() -> None:
         from trainer import upkeep  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs, open_periods  # noqa: PLC0415
