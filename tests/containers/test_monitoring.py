@@ -65,6 +65,17 @@ def lines_of(container: Container, since: float = 0) -> list[dict[str, Any]]:
     return [json.loads(line) for line in container.logs(since=int(since) or None).decode().splitlines()]
 
 
+def gateway_line(stack: Stack, request_id: str) -> dict[str, Any]:
+    """The one line of a request in the gateway's log, which is written by the page."""
+
+    def found() -> list[dict[str, Any]]:
+        return [line for line in lines_of(stack.the("gateway")) if line.get("request_id") == request_id]
+
+    wait_until(lambda: bool(found()), within_seconds=5, what="the gateway's line")
+    [line] = found()
+    return line
+
+
 def test_one_retraining_can_be_followed_by_its_ids(stack: Stack, client: httpx.Client) -> None:
     """And makes the figures that the next tests look for."""
     asked = client.post("/retrain", json={"model": "iris"}, headers={"X-Request-ID": "follow-this-retraining"})
@@ -72,9 +83,7 @@ def test_one_retraining_can_be_followed_by_its_ids(stack: Stack, client: httpx.C
     where = asked.headers["Location"]
     wait_until(lambda: bool(client.get(where).json()["finished_at"]), within_seconds=240, what="its end", every=1)
     job = client.get(where).json()
-    (at_gateway,) = [
-        line for line in lines_of(stack.the("gateway")) if line.get("request_id") == "follow-this-retraining"
-    ]
+    at_gateway = gateway_line(stack, "follow-this-retraining")
     (accepted,) = [line for line in lines_of(stack.the("trainer")) if line.get("job") == job["id"]]
     assert accepted["request_id"] == "follow-this-retraining"
     assert accepted["trace_id"] == at_gateway["trace_id"]
@@ -96,7 +105,7 @@ def test_every_line_of_our_containers_is_json_with_an_event(stack: Stack, client
         (container,) = stack.containers(service, ended=True)
         for line in container.logs().decode().splitlines():
             assert {"event", "timestamp", "level"} <= json.loads(line).keys(), f"{service}: {line}"
-    (line,) = [line for line in lines_of(stack.the("gateway")) if line.get("request_id") == "follow-this-request"]
+    line = gateway_line(stack, "follow-this-request")
     assert len(line["trace_id"]) == 32
 
 
