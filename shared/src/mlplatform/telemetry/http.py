@@ -11,15 +11,14 @@ from mlplatform.telemetry.metrics import SECONDS
 
 UNMATCHED = "unmatched"
 OTHER = "other"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_CODES = ("2xx", "4xx", "5xx")
+_CODES = ("2xx", "3xx", "4xx", "5xx")
 
 Template = tuple[re.Pattern[str], str, Iterable[str]]
 """What a route's paths look like, the name of the route, its methods."""
 
 
 class HttpMetrics:
-    """Labels are the route's template, never the path, so that no client can make series.
+    """Labels are the route's template, never the path, and its own methods or `other`: no client can make a series.
 
     Args:
         registry: exposes them.
@@ -44,14 +43,19 @@ class HttpMetrics:
         self._in_flight = Gauge(
             "mlplatform_http_requests_in_flight", "Requests being answered, by route.", ["route"], registry=registry
         )
-        self._templates: list[tuple[re.Pattern[str], str]] = []
+        self._templates: list[tuple[re.Pattern[str], str, frozenset[str]]] = []
 
     def _expect(self) -> None:
         """Begin at zero for every route and method that there is."""
-        for pattern, route, methods in [*self._routes(), (re.compile(""), UNMATCHED, ["GET", "POST"])]:
-            self._templates.append((pattern, route))
+        routes = [*self._routes(), (re.compile(""), UNMATCHED, ["GET", "POST"])]
+        methods_of: dict[str, set[str]] = {}  # a path with several methods has several routes
+        for _, route, methods in routes:
+            methods_of.setdefault(route, set()).update(methods)
+        for pattern, route, _ in routes:
+            known = frozenset(methods_of[route])
+            self._templates.append((pattern, route, known))
             self._in_flight.labels(route)
-            for method in methods:
+            for method in (*known, OTHER):
                 self._duration.labels(route, method)
                 for code in _CODES:
                     self._requests.labels(route, method, code)
@@ -61,8 +65,8 @@ class HttpMetrics:
         """Count what happens within; the outcome is to be told its status."""
         if not self._templates:
             self._expect()
-        route = next(name for pattern, name in self._templates if pattern.match(path))
-        method = method if method in _METHODS else OTHER
+        route, known = next((name, methods) for pattern, name, methods in self._templates if pattern.match(path))
+        method = method if method in known else OTHER
         outcome, started = Outcome(), perf_counter()
         in_flight = self._in_flight.labels(route)
         in_flight.inc()
