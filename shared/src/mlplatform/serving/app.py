@@ -9,36 +9,64 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from mlplatform.contracts import Contract
-from mlplatform.registry import ArtifactCache, MlflowRegistry, Registry
-from mlplatform.runtime import Slot
+from mlplatform.registry import ArtifactCache, Fetcher, MlflowRegistry, Registry
+from mlplatform.runtime import Slot, VersionTable
 from mlplatform.serving.admission import Admission
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import formats_of
 from mlplatform.serving.health import health_routes
+from mlplatform.serving.on_demand import OnDemand
 from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.serving.routing import Router
+from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
+from mlplatform.telemetry.rollout import RolloutMetrics
+from mlplatform.verification import SubprocessTrial, Trial
 from mlplatform.web.service import create_service
 
 PATH = "/predict"
 
 
-def create_app(contract: Contract, settings: PredictorSettings, registry: Registry | None = None) -> FastAPI:
-    """A predictor of one contract. `registry` replaces MLflow, for tests."""
+def create_app(
+    contract: Contract, settings: PredictorSettings, registry: Registry | None = None, trial: Trial | None = None
+) -> FastAPI:
+    """A predictor of one contract. `registry` replaces MLflow and `trial` the subprocess, for tests."""
     client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
+    registry = registry or MlflowRegistry(client)
     collectors = process_registry()
     metrics = PredictorMetrics(collectors, contract.model)
+    rollout = RolloutMetrics(collectors, contract.model)
     slot = Slot("the first look at the model registry is not finished")
+    table = VersionTable(settings.max_loaded_versions, settings.max_loaded_bytes)
+    cache = ArtifactCache(settings.cache_dir, settings.max_cache_bytes)
+    fetcher = Fetcher(contract.registered_model, registry, cache, settings.max_model_bytes)
+    versions = Versions(
+        contract=contract,
+        fetcher=fetcher,
+        trial=trial or SubprocessTrial(),
+        table=table,
+        metrics=metrics,
+        rollout=rollout,
+    )
     watcher = Watcher(
         contract=contract,
-        registry=registry or MlflowRegistry(client),
-        cache=ArtifactCache(settings.cache_dir),
+        registry=registry,
+        cache=cache,
         slot=slot,
+        versions=versions,
         metrics=metrics,
+        rollout=rollout,
     )
-
+    rollout.watch(
+        bad=lambda: len(versions.refusals),
+        loaded=lambda: len(table.versions),
+        loaded_bytes=lambda: table.size,
+        answered_at=lambda: watcher.answered_at or 0.0,
+        repairs=lambda: fetcher.repairs,
+    )
     bulk = BulkLane()
 
     @asynccontextmanager
@@ -50,6 +78,7 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            await versions.close()
             bulk.close()
 
     app = create_service(
@@ -63,6 +92,7 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
     endpoint = PredictEndpoint(
         formats=formats,
         slot=slot,
+        router=Router(slot, table, OnDemand(contract, versions), rollout),
         bulk=bulk,
         admission=app.state.admission,
         metrics=metrics,
@@ -70,6 +100,6 @@ def create_app(contract: Contract, settings: PredictorSettings, registry: Regist
     )
     app.state.predict = endpoint
     app.router.routes.append(Route(PATH, endpoint))
-    app.include_router(health_routes(contract, slot, watcher))
+    app.include_router(health_routes(contract, slot, table, versions, watcher))
     describe_predict(app, contract, settings.max_rows)
     return app

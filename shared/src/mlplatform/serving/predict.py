@@ -12,15 +12,16 @@ import structlog
 import uuid_utils
 from starlette.types import Receive, Scope, Send
 
-from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError
+from mlplatform.errors import MethodNotAllowed, ModelNotReady, Overloaded, PlatformError, RegistryUnavailable
 from mlplatform.runtime import LiveModel, Slot
 from mlplatform.serving.admission import Admission, overloaded
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
-from mlplatform.serving.instances import OneRow
+from mlplatform.serving.instances import Instances, OneRow
 from mlplatform.serving.negotiation import Negotiation
 from mlplatform.serving.prediction import Prediction, predict, predict_few
+from mlplatform.serving.routing import PIN, Router
 from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
 from mlplatform.web.request_id import HEADER, accepted
@@ -34,7 +35,11 @@ _JSON = "application/json"
 _JSON_BYTES = _JSON.encode()
 _PROBLEM = MEDIA_TYPE.encode()
 _RETRY = [(b"retry-after", RETRY_AFTER_SECONDS.encode())]
-_OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
+_OUTCOMES: Mapping[type[Exception], str] = {
+    ModelNotReady: "not_ready",
+    RegistryUnavailable: "not_ready",
+    Overloaded: "shed",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +94,7 @@ class PredictEndpoint:
         *,
         formats: Mapping[str, Format],
         slot: Slot,
+        router: Router,
         bulk: BulkLane,
         metrics: PredictorMetrics,
         admission: Admission,
@@ -96,6 +102,7 @@ class PredictEndpoint:
     ) -> None:
         self._negotiation = Negotiation(formats)
         self._slot = slot
+        self._router = router
         self._bulk = bulk
         self._tally = metrics.tally
         self._admission = admission
@@ -135,17 +142,20 @@ class PredictEndpoint:
         self._tally.answered("shed", perf_counter() - request.started)
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _PROBLEM, request.id, content, _RETRY)
 
-    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer | Waiting:
+    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer | Waiting | None:
         """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`; or a place for its row
-        among those that `together` answers.
+        among those that `together` answers; none when it has to wait for a version to be loaded.
         """
         request = _Request(path, headers)
         try:
             asked, answered = self._agree(request)
-            live, instances = self._slot.get(), asked.parse(body)
+            live = self._choose(request)
+            if live is None:
+                return None
+            instances = asked.parse(body)
             if isinstance(instances, OneRow):
                 return Waiting(request, answered, live, instances)
-            prediction = predict(live, instances, request.prediction_id)
+            prediction = self._predict(live, instances, request)
             return self._prediction(request, answered, prediction, answered.render(prediction))
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             return self._refusal(request, error)
@@ -156,14 +166,22 @@ class PredictEndpoint:
         for _, group in groupby(waiting, lambda each: id(each.live)):
             same = [*group]
             try:
-                predictions = predict_few(
-                    same[0].live, [each.row for each in same], [each.request.prediction_id for each in same]
-                )
+                predictions = self._predict_few(same[0].live, same)
             except Exception as error:  # noqa: BLE001 # as above, of each of them
                 answers += [self._refusal(each.request, error) for each in same]
             else:
                 answers += map(self._rendered, same, predictions)
         return answers
+
+    def _predict_few(self, live: LiveModel, waiting: Sequence[Waiting]) -> list[Prediction]:
+        rows, prediction_ids = [each.row for each in waiting], [each.request.prediction_id for each in waiting]
+        try:
+            return predict_few(live, rows, prediction_ids)
+        except Exception as error:
+            champion = self._stand_in(live, error)
+            if champion is None:
+                raise
+            return predict_few(champion, rows, prediction_ids)
 
     def _rendered(self, waiting: Waiting, prediction: Prediction) -> Answer:
         try:
@@ -174,13 +192,20 @@ class PredictEndpoint:
     async def _answer(self, request: _Request, receive: Receive) -> Answer:
         self._admission.check()
         asked, answered = self._agree(request)
+        live = self._choose(request) or await self._router.bring(request.headers, request.id)
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
-        if len(body) <= SHORT_BYTES:
-            done = self._predict(request, body, asked, answered)
-        else:
-            work = self._bulk.run(lambda: self._predict(request, body, asked, answered))
-            done = await until_disconnect(receive, work)
+
+        def work() -> tuple[Prediction, bytes]:
+            prediction = self._predict(live, asked.parse(body), request)
+            return prediction, answered.render(prediction)
+
+        done = work() if len(body) <= SHORT_BYTES else await until_disconnect(receive, self._bulk.run(work))
         return self._prediction(request, answered, *done)
+
+    def _choose(self, request: _Request) -> LiveModel | None:
+        if self._slot.split is None and PIN not in request.headers:
+            return self._slot.get()
+        return self._router.choose(request.headers, request.id)
 
     def _agree(self, request: _Request) -> tuple[Format, Format]:
         header = request.headers.get
@@ -188,10 +213,20 @@ class PredictEndpoint:
             header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")
         )
 
-    def _predict(self, request: _Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
-        live = self._slot.get()
-        prediction = predict(live, asked.parse(body), request.prediction_id)
-        return prediction, answered.render(prediction)
+    def _predict(self, live: LiveModel, instances: Instances, request: _Request) -> Prediction:
+        try:
+            return predict(live, instances, request.prediction_id)
+        except Exception as error:
+            champion = self._stand_in(live, error)
+            if champion is None:
+                raise
+            return predict(champion, instances, request.prediction_id)
+
+    def _stand_in(self, live: LiveModel, error: Exception) -> LiveModel | None:
+        champion = self._router.stand_in(live)
+        if champion:
+            _log.warning("the challenger failed", version=live.version, error=f"{type(error).__name__}: {error}")
+        return champion
 
     def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
         self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))
