@@ -16,6 +16,7 @@ from mlplatform.web.service import create_service
 from trainer.db.engine import connect
 from trainer.errors import (
     BrokerUnavailable,
+    ChallengerMissing,
     ChampionChanged,
     DatabaseUnavailable,
     JobFinished,
@@ -43,6 +44,7 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     VersionRolledBack: HTTPStatus.CONFLICT,
     ChampionChanged: HTTPStatus.CONFLICT,
     NothingToRollBackTo: HTTPStatus.CONFLICT,
+    ChallengerMissing: HTTPStatus.CONFLICT,
     ModelVersionNotFound: HTTPStatus.NOT_FOUND,
     RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

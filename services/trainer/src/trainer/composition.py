@@ -1,11 +1,12 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
 from mlplatform.contracts import Contract, contract_of
+from mlplatform.registry.manifest import CHALLENGER
 from trainer.db.engine import connect
 from trainer.gate.champion import load_champion
 from trainer.jobs import Job, JobStore
 from trainer.pipeline import Progress, TrainedVersion, train
-from trainer.promotions.ledger import CHALLENGER, Ledger
+from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
