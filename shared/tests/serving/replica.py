@@ -5,12 +5,12 @@ from pathlib import Path
 from mlplatform.contracts import HOUSING
 from mlplatform.registry import ArtifactCache, Fetcher
 from mlplatform.runtime import Slot, VersionTable
-from mlplatform.serving.on_demand import OnDemand
-from mlplatform.serving.routing import Router
+from mlplatform.serving.shadow import Shadows
 from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
 from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
 from mlplatform.telemetry.rollout import RolloutMetrics
+from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.testing import InMemoryRegistry, untried
 from mlplatform.verification import Trial
 
@@ -28,17 +28,16 @@ class Replica:
         self.versions = Versions(
             contract=HOUSING, fetcher=self.fetcher, trial=trial, table=self.table, metrics=metrics, rollout=rollout
         )
+        self.shadows = Shadows(ShadowMetrics(self.collectors, "housing"))
         self.watcher = Watcher(
-            contract=HOUSING,
             registry=registry,
             cache=store,
             slot=self.slot,
             versions=self.versions,
+            shadows=self.shadows,
             metrics=metrics,
             rollout=rollout,
         )
-        self.on_demand = OnDemand(HOUSING, self.versions)
-        self.router = Router(self.slot, self.table, self.on_demand, rollout)
 
     async def check(self) -> None:
         """Ask the registry, and wait until all that it wants is there or known to be bad."""

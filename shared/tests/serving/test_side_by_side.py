@@ -21,6 +21,7 @@ from mlplatform.runtime import Split
 from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
 from mlplatform.serving.on_demand import OnDemand
+from mlplatform.serving.shadow import Pair
 from mlplatform.settings import PredictorSettings
 from mlplatform.testing import InMemoryRegistry, untried
 
@@ -228,3 +229,28 @@ async def test_few_may_wait_for_versions_to_be_loaded_and_not_for_ever() -> None
     assert ["too many" in str(outcome) for outcome in outcomes] == [False] * 4 + [True] * 3
     with pytest.raises(ModelVersionNotFound):
         await on_demand.bring("champion")
+
+
+async def test_the_shadow_gets_a_copy_of_what_the_champion_answers_and_nobody_sees_it(
+    settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("2", weight=2.0)
+    publish("1")
+    registry.challenger = "2"
+    traffic = Traffic(challenger="2", challenger_percent=0, shadow=True, salt="salt")
+    registry.model_tags = {TRAFFIC_TAG: traffic.model_dump_json()}
+    pairs: list[Pair] = []
+    app = create_app(HOUSING, settings, registry, untried, pairs.append)
+    async with app.router.lifespan_context(app), reach(app, "at once") as client:
+        async with asyncio.timeout(10):
+            while (await client.get("/health")).json().get("loaded") != ["1", "2"]:
+                await anyio.lowlevel.checkpoint()
+        answers = [(await ask(client, body)).json() for body in (ROW, LONG)]
+        await ask(client, X_Model_Version="2")
+        async with asyncio.timeout(10):
+            while len(pairs) < 2:
+                await anyio.lowlevel.checkpoint()
+    assert [answer["variant"] for answer in answers] == ["champion", "champion"]
+    assert [pair.prediction_id for pair in pairs] == [answer["prediction_id"] for answer in answers]
+    assert pairs[0].champion.predictions == [answers[0]["prediction"]]
+    assert pairs[0].challenger.predictions == pytest.approx([2 * SUM_OF_EXAMPLE])

@@ -254,3 +254,18 @@ async def test_a_restart_serves_another_cached_version_when_the_champions_files_
     registry.is_up = True
     await restarted.check()
     assert restarted.version == "2"
+
+
+async def test_the_challenger_is_shadowed_as_long_as_the_registry_says_so(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger, registry.model_tags = "2", traffic(challenger_percent=0, shadow=True)
+    await replica.check()
+    assert replica.slot.split is None
+    assert replica.shadows.current is not None
+    assert replica.shadows.current.version == "2"
+    registry.model_tags = {}
+    await replica.check()
+    assert replica.shadows.current is None

@@ -19,11 +19,13 @@ from mlplatform.serving.on_demand import OnDemand
 from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
 from mlplatform.serving.routing import Router
+from mlplatform.serving.shadow import PairLog, Shadows, forget
 from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import PredictorMetrics, process_registry
 from mlplatform.telemetry.rollout import RolloutMetrics
+from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.verification import SubprocessTrial, Trial
 from mlplatform.web.service import create_service
 
@@ -31,9 +33,15 @@ PATH = "/predict"
 
 
 def create_app(
-    contract: Contract, settings: PredictorSettings, registry: Registry | None = None, trial: Trial | None = None
+    contract: Contract,
+    settings: PredictorSettings,
+    registry: Registry | None = None,
+    trial: Trial | None = None,
+    pair_log: PairLog = forget,
 ) -> FastAPI:
-    """A predictor of one contract. `registry` replaces MLflow and `trial` the subprocess, for tests."""
+    """A predictor of one contract. `registry` replaces MLflow and `trial` the subprocess, for tests; `pair_log` gets
+    what champion and shadow say of the same rows.
+    """
     client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
     registry = registry or MlflowRegistry(client)
     collectors = process_registry()
@@ -51,12 +59,13 @@ def create_app(
         metrics=metrics,
         rollout=rollout,
     )
+    shadows = Shadows(ShadowMetrics(collectors, contract.model), pair_log)
     watcher = Watcher(
-        contract=contract,
         registry=registry,
         cache=cache,
         slot=slot,
         versions=versions,
+        shadows=shadows,
         metrics=metrics,
         rollout=rollout,
     )
@@ -80,6 +89,7 @@ def create_app(
                 await watching
             await versions.close()
             bulk.close()
+            shadows.close()
 
     app = create_service(
         title=f"{contract.model}-predictor",
@@ -92,7 +102,7 @@ def create_app(
     endpoint = PredictEndpoint(
         formats=formats,
         slot=slot,
-        router=Router(slot, table, OnDemand(contract, versions), rollout),
+        router=Router(slot=slot, table=table, on_demand=OnDemand(contract, versions), shadows=shadows, rollout=rollout),
         bulk=bulk,
         admission=app.state.admission,
         metrics=metrics,

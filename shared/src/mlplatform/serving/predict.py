@@ -18,9 +18,9 @@ from mlplatform.serving.admission import Admission, overloaded
 from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
-from mlplatform.serving.instances import Instances, OneRow
+from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
-from mlplatform.serving.prediction import Prediction, predict, predict_few
+from mlplatform.serving.prediction import Prediction
 from mlplatform.serving.routing import PIN, Router
 from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
@@ -155,7 +155,7 @@ class PredictEndpoint:
             instances = asked.parse(body)
             if isinstance(instances, OneRow):
                 return Waiting(request, answered, live, instances)
-            prediction = self._predict(live, instances, request)
+            prediction = self._router.predict(live, instances, request.prediction_id)
             return self._prediction(request, answered, prediction, answered.render(prediction))
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             return self._refusal(request, error)
@@ -166,22 +166,13 @@ class PredictEndpoint:
         for _, group in groupby(waiting, lambda each: id(each.live)):
             same = [*group]
             try:
-                predictions = self._predict_few(same[0].live, same)
+                rows, prediction_ids = [each.row for each in same], [each.request.prediction_id for each in same]
+                predictions = self._router.predict_few(same[0].live, rows, prediction_ids)
             except Exception as error:  # noqa: BLE001 # as above, of each of them
                 answers += [self._refusal(each.request, error) for each in same]
             else:
                 answers += map(self._rendered, same, predictions)
         return answers
-
-    def _predict_few(self, live: LiveModel, waiting: Sequence[Waiting]) -> list[Prediction]:
-        rows, prediction_ids = [each.row for each in waiting], [each.request.prediction_id for each in waiting]
-        try:
-            return predict_few(live, rows, prediction_ids)
-        except Exception as error:
-            champion = self._stand_in(live, error)
-            if champion is None:
-                raise
-            return predict_few(champion, rows, prediction_ids)
 
     def _rendered(self, waiting: Waiting, prediction: Prediction) -> Answer:
         try:
@@ -196,7 +187,7 @@ class PredictEndpoint:
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
 
         def work() -> tuple[Prediction, bytes]:
-            prediction = self._predict(live, asked.parse(body), request)
+            prediction = self._router.predict(live, asked.parse(body), request.prediction_id)
             return prediction, answered.render(prediction)
 
         done = work() if len(body) <= SHORT_BYTES else await until_disconnect(receive, self._bulk.run(work))
@@ -212,21 +203,6 @@ class PredictEndpoint:
         return self._negotiation.agree(
             header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")
         )
-
-    def _predict(self, live: LiveModel, instances: Instances, request: _Request) -> Prediction:
-        try:
-            return predict(live, instances, request.prediction_id)
-        except Exception as error:
-            champion = self._stand_in(live, error)
-            if champion is None:
-                raise
-            return predict(champion, instances, request.prediction_id)
-
-    def _stand_in(self, live: LiveModel, error: Exception) -> LiveModel | None:
-        champion = self._router.stand_in(live)
-        if champion:
-            _log.warning("the challenger failed", version=live.version, error=f"{type(error).__name__}: {error}")
-        return champion
 
     def _prediction(self, request: _Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
         self._tally.predicted(prediction.version, prediction.variant, len(prediction.values), len(prediction.warnings))

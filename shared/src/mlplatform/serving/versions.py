@@ -29,7 +29,7 @@ class Versions:
         metrics: PredictorMetrics,
         rollout: RolloutMetrics,
     ) -> None:
-        self._contract = contract
+        self.contract = contract
         self._fetcher = fetcher
         self._trial = trial
         self.table = table
@@ -79,25 +79,25 @@ class Versions:
             self._metrics.refused()
             self._rollout.refused(error.reason)
             _log.warning(
-                "version refused", model=self._contract.model, version=version, reason=error.reason, detail=str(error)
+                "version refused", model=self.contract.model, version=version, reason=error.reason, detail=str(error)
             )
             raise
 
     async def _take_in(self, stored: StoredVersion) -> LiveModel:
         if await asyncio.to_thread(self._fetcher.tried_with, stored.version) != RUNTIME:
-            await self._trial(self._contract, stored)
+            await self._trial(self.contract, stored)
             await self._keep(stored)
-        live = await asyncio.to_thread(load, self._contract, stored)
+        live = await asyncio.to_thread(load, self.contract, stored)
         pinned = self.table.add(live)
         self.refusals.forget(stored.version)
-        _log.info("version loaded", model=self._contract.model, version=stored.version)
+        _log.info("version loaded", model=self.contract.model, version=stored.version)
         return pinned
 
     async def _keep(self, stored: StoredVersion) -> None:
         try:
             await asyncio.to_thread(self._fetcher.keep, stored, tried_with=RUNTIME)
         except OSError as error:  # a full disk costs the next start, not this one
-            _log.warning("version not cached", model=self._contract.model, version=stored.version, error=str(error))
+            _log.warning("version not cached", model=self.contract.model, version=stored.version, error=str(error))
 
     def _settled(self, version: str, done: asyncio.Task[LiveModel]) -> None:
         del self._under_way[version]

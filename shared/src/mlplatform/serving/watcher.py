@@ -9,7 +9,6 @@ from time import time
 
 import structlog
 
-from mlplatform.contracts import Contract
 from mlplatform.errors import ArtifactRejected, ModelVersionNotFound, PlatformError, RegistryUnavailable
 from mlplatform.registry import (
     CHALLENGER,
@@ -25,6 +24,7 @@ from mlplatform.registry import (
 )
 from mlplatform.runtime import Slot, Split
 from mlplatform.runtime.split import BUCKETS
+from mlplatform.serving.shadow import Shadows
 from mlplatform.serving.versions import Versions
 from mlplatform.telemetry.metrics import PredictorMetrics
 from mlplatform.telemetry.rollout import RolloutMetrics
@@ -46,20 +46,21 @@ class Watcher:
     def __init__(
         self,
         *,
-        contract: Contract,
         registry: Registry,
         cache: ArtifactCache,
         slot: Slot,
         versions: Versions,
+        shadows: Shadows,
         metrics: PredictorMetrics,
         rollout: RolloutMetrics,
     ) -> None:
-        self._contract = contract
+        self._contract = versions.contract
         self._registry = registry
         self._cache = cache
         self._slot = slot
         self._table = versions.table
         self._versions = versions
+        self._shadows = shadows
         self._metrics = metrics
         self._rollout = rollout
         self._wanted = RegisteredModel({}, {})
@@ -204,6 +205,7 @@ class Watcher:
         if traffic and share:
             until = traffic.expires_at.timestamp() if traffic.expires_at else inf
             self._slot.split = Split(traffic.salt.encode(), share, until)
+        self._shadows.follow(self._slot.challenger if traffic and traffic.shadow else None)
         self._rollout.challenger_share.set(share / BUCKETS)
 
     async def _remember(self) -> None:
