@@ -44,7 +44,7 @@ class Pair:
 class PairLog(Protocol):
     """Keeps pairs for later analysis; called by the shadow's thread."""
 
-    def __call__(self, pair: Pair) -> None:
+    def __call__(self, pair: Pair, /) -> None:
         """Take a pair, and do not be long about it."""
         ...
 
