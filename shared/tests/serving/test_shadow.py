@@ -156,7 +156,7 @@ def test_a_challenger_that_fails_is_counted_and_asked_again(desk: Desk) -> None:
     finished.offer(champion, ROW, one(champion, ROW))
     log.wait()
     shadow.close()
-    shadow.join(SECONDS)
+    assert shadow.ends(SECONDS)
     assert desk.sample("requests_total", outcome="failed") == failing.model.calls  # type: ignore[attr-defined] # as above
 
 
@@ -185,4 +185,5 @@ def test_there_is_one_shadow_for_each_challenger_and_none_without(desk: Desk) ->
     shadows.close()
     assert shadows.current is None
     assert first is not None
-    first.join(SECONDS)
+    assert first.ends(SECONDS)
+    assert not shadows.is_stuck

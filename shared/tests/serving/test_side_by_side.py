@@ -57,7 +57,10 @@ async def reach(app: FastAPI, way: str) -> AsyncIterator[httpx.AsyncClient]:
         return
     async with (
         listening(app, answering_at_once(PATH, app.state.predict)) as running,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}") as client,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{running.port}",
+            limits=httpx.Limits(max_keepalive_connections=0),  # the server soon hangs up on those
+        ) as client,
     ):
         yield client
 

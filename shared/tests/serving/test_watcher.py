@@ -1,10 +1,12 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
 from shared.tests.serving.replica import Replica
 
-from mlplatform.registry import TRAFFIC_TAG, Traffic
+from mlplatform.contracts import Contract
+from mlplatform.registry import TRAFFIC_TAG, StoredVersion, Traffic
 from mlplatform.testing import InMemoryRegistry
 
 pytestmark = pytest.mark.anyio
@@ -285,3 +287,36 @@ async def test_the_challenger_is_shadowed_as_long_as_the_registry_says_so(
     registry.model_tags = {}
     await replica.check()
     assert replica.shadows.current is None
+
+
+class SlowTrial:
+    """Tries version 2 for ever, and lets all others pass."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.was_given_up = False
+
+    async def __call__(self, _contract: Contract, stored: StoredVersion) -> None:
+        if stored.version == "2":
+            self.began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.was_given_up = True
+
+
+async def test_a_version_that_is_wanted_no_more_is_given_up_and_keeps_no_other_waiting(
+    registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    trial = SlowTrial()
+    replica = Replica(registry, tmp_path, trial=trial)
+    publish("1")
+    await replica.check()
+    publish("2")
+    await replica.watcher.check()
+    await trial.began.wait()
+    publish("3")
+    await replica.check()
+    assert replica.version == "3"
+    assert trial.was_given_up
+    assert replica.versions.refusals.told() == {}

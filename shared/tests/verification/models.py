@@ -3,6 +3,8 @@
 from onnx import ModelProto, TensorProto, helper
 from shared.tests.conftest import regression_onnx
 
+from mlplatform.contracts import HOUSING
+
 
 def endless_onnx() -> bytes:
     """Loads well, and never answers: the sum of the features, after 2**62 rounds of a loop."""
@@ -57,4 +59,34 @@ def greedy_onnx() -> bytes:
         ]
     )
     model.graph.initializer.append(helper.make_tensor("shape", TensorProto.INT64, [1], [2**40]))
+    return bytes(model.SerializeToString())
+
+
+def slow_onnx(rounds_per_year: int = 2**40) -> bytes:
+    """Good at its golden row; for every year that a house is older or younger it goes many times round a loop first."""
+    wanted = HOUSING.example["HouseAge"]
+    model = ModelProto.FromString(endless_onnx())
+    loop = model.graph.node[-1]
+    kept = [tensor for tensor in model.graph.initializer if tensor.name != "rounds"]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(
+        [
+            *kept,
+            helper.make_tensor("age", TensorProto.INT64, [1], [list(HOUSING.feature_names).index("HouseAge")]),
+            helper.make_tensor("wanted", TensorProto.DOUBLE, [1], [wanted]),
+            helper.make_tensor("each", TensorProto.INT64, [], [rounds_per_year]),
+        ]
+    )
+    del model.graph.node[-1]
+    model.graph.node.extend(
+        [
+            helper.make_node("Gather", ["features", "age"], ["ages"], axis=1),
+            helper.make_node("Sub", ["ages", "wanted"], ["offsets"]),
+            helper.make_node("Abs", ["offsets"], ["distances"]),
+            helper.make_node("ReduceMax", ["distances"], ["distance"], keepdims=0),
+            helper.make_node("Cast", ["distance"], ["years"], to=TensorProto.INT64),
+            helper.make_node("Mul", ["years", "each"], ["rounds"]),
+            loop,
+        ]
+    )
     return bytes(model.SerializeToString())

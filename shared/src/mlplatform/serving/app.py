@@ -126,6 +126,7 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
     )
     app.state.predict = endpoint
+    app.state.shadows = shadows
     app.router.routes.append(Route(PATH, endpoint))
     app.include_router(health_routes(contract, slot, table, versions, watcher))
     describe_predict(app, contract, settings.max_rows)

@@ -39,7 +39,8 @@ class OnDemand:
         self._waiting += 1
         try:
             async with asyncio.timeout(self._patience_seconds), self._turn:
-                return await self._versions.get(version)
+                # Shielded: who comes again after a timeout should find it loaded.
+                return await asyncio.shield(asyncio.ensure_future(self._versions.get(version)))
         except TimeoutError:
             raise Overloaded(f"version {version} is still being loaded; come again") from None
         except ModelVersionNotFound:

@@ -87,9 +87,10 @@ class Shadow:
         self._waiting.clear()
         self._is_wanted.set()
 
-    def join(self, seconds: float) -> None:
-        """Wait for the thread of a closed shadow, but not for ever."""
+    def ends(self, seconds: float = 0.0) -> bool:
+        """Whether the thread of a closed shadow ends within that time."""
         self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _serve(self) -> None:
         step_back()
@@ -128,6 +129,7 @@ class Shadows:
     def __init__(self, metrics: ShadowMetrics, pair_log: PairLog = forget) -> None:
         self._metrics = metrics
         self._pair_log = pair_log
+        self._left: list[Shadow] = []
         self.current: Shadow | None = None
 
     def follow(self, challenger: LiveModel | None) -> None:
@@ -138,13 +140,17 @@ class Shadows:
         self.current = Shadow(challenger, self._metrics, self._pair_log) if challenger else None
         if before:
             before.close()
+            self._left = [shadow for shadow in (*self._left, before) if not shadow.ends()]
 
     def close(self) -> None:
         """End the comparison; a challenger that hangs is waited for a second."""
-        before = self.current
         self.follow(None)
-        if before:
-            before.join(1.0)
+        self._left = [shadow for shadow in self._left if not shadow.ends(1.0)]
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a challenger that hangs still keeps a thread."""
+        return any(not shadow.ends() for shadow in self._left)
 
 
 def _timed(work: Callable[[], Answer]) -> tuple[Answer, float]:

@@ -1,6 +1,7 @@
 """Brings versions from the cache or the registry into memory, off the request path."""
 
 import asyncio
+from collections import Counter
 
 import structlog
 
@@ -33,10 +34,11 @@ class Versions:
         self.table = table
         self._metrics = metrics
         self._under_way: dict[str, asyncio.Task[LiveModel]] = {}
+        self._waiting: Counter[str] = Counter()
         self.refusals = Refusals()
 
     async def get(self, version: str) -> LiveModel:
-        """A version that is loaded already or that is loaded now; the loading goes on if whoever asked goes away.
+        """A version that is loaded already or that is loaded now; that is given up when nobody waits for it any more.
 
         Raises:
             ArtifactRejected: it must not take traffic, as was found now or lately.
@@ -45,12 +47,20 @@ class Versions:
         live = self.table.get(version)
         if live:
             return live
-        if version not in self._under_way:
+        if version not in self._under_way or self._under_way[version].cancelling():
             self.refusals.check(version)
             task = asyncio.create_task(self._bring(version))
             self._under_way[version] = task
             task.add_done_callback(lambda done: self._settled(version, done))
-        return await asyncio.shield(self._under_way[version])
+        task = self._under_way[version]
+        self._waiting[version] += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._waiting[version] -= 1
+            if not self._waiting[version]:
+                del self._waiting[version]
+                task.cancel()  # of one that is done, nothing comes of that
 
     async def from_cache(self, version: str) -> LiveModel | None:
         """A version without asking the registry; none when the cache has it not, or not in good order.
@@ -96,6 +106,7 @@ class Versions:
             _log.warning("version not cached", model=self.contract.model, version=stored.version, error=str(error))
 
     def _settled(self, version: str, done: asyncio.Task[LiveModel]) -> None:
-        del self._under_way[version]
+        if self._under_way.get(version) is done:
+            del self._under_way[version]
         if not done.cancelled():
             done.exception()  # whoever asked has it, if he is still there

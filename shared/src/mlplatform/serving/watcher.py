@@ -151,11 +151,16 @@ class Watcher:
         if CHAMPION not in self.aliases:
             name = self._contract.registered_model
             self._note_hitch(f"{name} has no champion yet: its first training is not finished")
+        for unwanted in self._bringing.keys() - set(self.aliases.values()):
+            self._bringing[unwanted].cancel()  # what came after it must not wait behind it
         for role in _ROLES:
             version = self.aliases.get(role)
-            if version and not self._table.get(version) and version not in self._bringing:
+            if version and not self._table.get(version) and not self._is_coming(version):
                 self._bringing[version] = asyncio.create_task(self._bring(version))
         self._arrange()
+
+    def _is_coming(self, version: str) -> bool:
+        return version in self._bringing and not self._bringing[version].cancelling()
 
     async def _bring(self, version: str) -> None:
         trouble = None
@@ -169,7 +174,8 @@ class Watcher:
             _log.exception("bringing a version failed", version=version)
             trouble = f"{type(error).__name__}: {error}"
         finally:
-            del self._bringing[version]
+            if self._bringing.get(version) is asyncio.current_task():
+                del self._bringing[version]
         if trouble and version == self.aliases.get(CHAMPION):
             self._note_hitch(trouble)
         self._arrange()

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import sys
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from time import process_time
@@ -16,6 +17,7 @@ from mlplatform.verification.load import load
 
 _NICENESS = 10
 _STATM = Path("/proc/self/statm")
+_OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
 def main() -> None:
@@ -35,6 +37,8 @@ def main() -> None:
 
 def _limit(memory_bytes: int, cpu_seconds: int) -> None:
     os.nice(_NICENESS)
+    with suppress(OSError):  # where memory runs short for all of a container, it is this process that goes
+        _OOM_SCORE.write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_CPU, ceil(process_time()) + cpu_seconds)
