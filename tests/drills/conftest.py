@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.settings import Settings
+from tests.drills.figures import FIGURES
 from tests.drills.kills import DRILLS, SEED, table
 from tests.e2e.conftest import Platform
 from tests.helpers.ports import first_of_free_ports
@@ -20,6 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if FIGURES:
+        terminalreporter.section("figures")
+        for figure in FIGURES:
+            terminalreporter.write_line(figure)
     if DRILLS:
         terminalreporter.section(f"drills, seed {SEED}")
         for line in table():

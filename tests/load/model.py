@@ -10,12 +10,13 @@ import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from time import time
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlplatform.contracts import HOUSING
-from mlplatform.registry import ArtifactCache
+from mlplatform.registry import ArtifactCache, LastSeen
 from tests.load.options import ROOT
 from tests.load.say import say
 
@@ -62,6 +63,7 @@ def trained_model(folder: Path) -> Model:
         with tempfile.TemporaryDirectory(dir=kept.parent) as draft:
             _train(Path(draft) / "model")
             shutil.move(Path(draft) / "model", kept)
+    ArtifactCache(kept / "cache").remember(LastSeen(answered_at=time(), serves=VERSION))
     return Model(kept)
 
 
@@ -88,7 +90,6 @@ def _train(folder: Path) -> None:
     (release,) = tracker.releases
     cache = ArtifactCache(folder / "cache")
     cache.put(VERSION, release.manifest.model_dump_json().encode(), release.onnx)
-    cache.remember_champion(VERSION)
     holdout, _ = features_and_target(HOUSING, split(HOUSING, load(HOUSING, recipe.source, data).frame).holdout)
     np.save(folder / "rows.npy", holdout.to_numpy(dtype=np.float64))
     mlflow.sklearn.save_model(

@@ -95,6 +95,20 @@ def test_promotions_are_counted_and_the_last_one_names_the_champion(engine: Engi
     assert read(engine, figures.CHAMPION_SINCE, "housing") > 0
 
 
+def test_sharing_the_traffic_is_counted_and_makes_no_champion(engine: Engine) -> None:
+    models = InMemoryModels()
+    models.register(HOUSING.registered_model, "1")
+    models.register(HOUSING.registered_model, "2")
+    ledger = Ledger(engine, models)
+    ledger.promote(HOUSING, "1", reason="", actor="a test")
+    since = read(engine, figures.CHAMPION_SINCE, "housing")
+    models.set_alias(HOUSING.registered_model, "challenger", "2")
+    ledger.share(HOUSING, percent=5, shadow=False, expires_at=None, reason="", actor="a test")
+    assert read(engine, figures.PROMOTIONS, "housing", "traffic") == 1
+    assert Figures(engine).read()[figures.CHAMPION] == {("housing", "1"): 1}
+    assert read(engine, figures.CHAMPION_SINCE, "housing") == since
+
+
 def test_with_the_database_away_only_that_is_told(tmp_path: Path) -> None:
     away = connect(f"sqlite:///{tmp_path}/nowhere/trainer.db")
     assert Figures(away).read() == {figures.REACHABLE: {(): 0}}

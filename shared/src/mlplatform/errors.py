@@ -12,10 +12,15 @@ PlatformError
 ├── ModelNotReady              no verified version is loaded yet
 ├── RegistryError
 │   ├── RegistryUnavailable    the registry did not answer, or not as agreed
-│   └── ModelVersionNotFound   the registry has no such model, alias, version or file
+│   ├── ModelVersionNotFound   the registry has no such model, alias, version or file
+│   └── VersionRefused         the version that was asked for must not take traffic
 └── ArtifactRejected           a version must not take traffic
     ├── ChecksumMismatch       a file is not the one that was registered
+    ├── TooLarge               more bytes than a version may have
+    ├── ExternalData           the ONNX file reaches for other files
     ├── UnloadableModel        ONNX Runtime refuses the file
+    ├── CrashOnLoad            it took the process down that tried it
+    ├── TrialOverrun           it took too long to load
     ├── SignatureMismatch      the ONNX file does not fit the contract
     └── GoldenMismatch         the golden rows are not answered as stored
 """
@@ -88,6 +93,10 @@ class ModelVersionNotFound(RegistryError):
     """The registry has no such model, alias, version or file."""
 
 
+class VersionRefused(RegistryError):
+    """The version that was asked for must not take traffic."""
+
+
 class ArtifactRejected(PlatformError):
     """A version must not take traffic."""
 
@@ -98,6 +107,30 @@ class ChecksumMismatch(ArtifactRejected):
     """A file is not the one that was registered."""
 
     reason = "checksum"
+
+
+class TooLarge(ArtifactRejected):
+    """More bytes than a version may have."""
+
+    reason = "size"
+
+
+class ExternalData(ArtifactRejected):
+    """The ONNX file reaches for other files."""
+
+    reason = "external_data"
+
+
+class CrashOnLoad(ArtifactRejected):
+    """It took the process down that tried it."""
+
+    reason = "crash"
+
+
+class TrialOverrun(ArtifactRejected):
+    """It took too long to load."""
+
+    reason = "timeout"
 
 
 class UnloadableModel(ArtifactRejected):

@@ -60,6 +60,18 @@ class PredictorSettings(HttpSettings):
     registry_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
     """Longest wait for one step of an answer of the registry."""
 
+    max_model_bytes: int = Field(default=256 * 1024**2, ge=1024)
+    """Largest ONNX file that is taken up."""
+
+    max_cache_bytes: int = Field(default=1024**3, ge=1024)
+    """How much of the disk the verified versions may take; those that an alias names stay in any case."""
+
+    max_loaded_versions: int = Field(default=6, ge=3)
+    """Most versions in memory at once."""
+
+    max_loaded_bytes: int = Field(default=1024**3, ge=1024)
+    """Most bytes that the ONNX files of the versions in memory have together; those with a role stay in any case."""
+
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Largest body of a request."""
 

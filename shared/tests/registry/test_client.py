@@ -1,14 +1,18 @@
 import httpx
 import pytest
 
-from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
-from mlplatform.registry import MlflowRegistry
+from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable, TooLarge
+from mlplatform.registry import MlflowRegistry, RegisteredModel
 
 pytestmark = pytest.mark.anyio
 
 ANSWERS = {
     "/api/2.0/mlflow/registered-models/get?name=M": {
-        "registered_model": {"name": "M", "aliases": [{"alias": "champion", "version": "4"}]}
+        "registered_model": {
+            "name": "M",
+            "aliases": [{"alias": "champion", "version": "4"}],
+            "tags": [{"key": "owner", "value": "us"}],
+        }
     },
     "/api/2.0/mlflow/registered-models/get?name=Bare": {"registered_model": {"name": "Bare"}},
     "/api/2.0/mlflow/model-versions/get?name=M&version=4": {
@@ -38,12 +42,12 @@ def registry() -> MlflowRegistry:
     return registry_over(httpx.MockTransport(mlflow))
 
 
-async def test_aliases_come_as_names_and_versions(registry: MlflowRegistry) -> None:
-    assert await registry.aliases("M") == {"champion": "4"}
+async def test_aliases_and_tags_come_with_one_call(registry: MlflowRegistry) -> None:
+    assert await registry.describe("M") == RegisteredModel({"champion": "4"}, {"owner": "us"})
 
 
 async def test_a_model_without_aliases_has_none(registry: MlflowRegistry) -> None:
-    assert await registry.aliases("Bare") == {}
+    assert await registry.describe("Bare") == RegisteredModel({}, {})
 
 
 async def test_tags_of_a_version_come_as_names_and_values(registry: MlflowRegistry) -> None:
@@ -51,17 +55,22 @@ async def test_tags_of_a_version_come_as_names_and_values(registry: MlflowRegist
 
 
 async def test_a_file_is_fetched_through_the_artifact_proxy(registry: MlflowRegistry) -> None:
-    assert await registry.fetch("M", "4", "model.onnx") == b'{"the":"bytes"}'
+    assert await registry.fetch("M", "4", "model.onnx", 100) == b'{"the":"bytes"}'
+
+
+async def test_of_a_file_with_more_bytes_than_agreed_no_more_are_read(registry: MlflowRegistry) -> None:
+    with pytest.raises(TooLarge):
+        await registry.fetch("M", "4", "model.onnx", 10)
 
 
 async def test_an_unknown_model_is_not_an_outage(registry: MlflowRegistry) -> None:
     with pytest.raises(ModelVersionNotFound):
-        await registry.aliases("Unknown")
+        await registry.describe("Unknown")
 
 
 async def test_a_version_outside_the_artifact_proxy_is_not_followed(registry: MlflowRegistry) -> None:
     with pytest.raises(ModelVersionNotFound, match="runs:/abc"):
-        await registry.fetch("M", "5", "model.onnx")
+        await registry.fetch("M", "5", "model.onnx", 100)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +80,15 @@ async def test_a_version_outside_the_artifact_proxy_is_not_followed(registry: Ml
         httpx.Response(403, text="Invalid Host header"),
         httpx.Response(302, headers={"Location": "http://elsewhere"}),
         httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=["no", "object"]),
+        httpx.Response(200, content=b"[" * (4 * 1024 * 1024 + 1)),
     ],
-    ids=["500", "403", "redirect", "HTML"],
+    ids=["500", "403", "redirect", "HTML", "other JSON", "endless"],
 )
 async def test_an_answer_that_is_not_as_agreed_is_an_outage(answer: httpx.Response) -> None:
     registry = registry_over(httpx.MockTransport(lambda _request: answer))
     with pytest.raises(RegistryUnavailable):
-        await registry.aliases("M")
+        await registry.describe("M")
 
 
 async def test_no_answer_is_an_outage() -> None:
@@ -85,4 +96,4 @@ async def test_no_answer_is_an_outage() -> None:
         raise httpx.ConnectError("refused", request=request)
 
     with pytest.raises(RegistryUnavailable, match="ConnectError"):
-        await registry_over(httpx.MockTransport(refuse)).aliases("M")
+        await registry_over(httpx.MockTransport(refuse)).describe("M")

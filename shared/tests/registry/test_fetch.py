@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from shared.tests.conftest import Publish
 
-from mlplatform.errors import ChecksumMismatch, RegistryUnavailable
+from mlplatform.errors import ChecksumMismatch, RegistryUnavailable, TooLarge
 from mlplatform.registry import ArtifactCache, Fetcher
 from mlplatform.testing import InMemoryRegistry
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def fetcher(registry: InMemoryRegistry, tmp_path: Path) -> Fetcher:
-    return Fetcher("CaliforniaHousingBestModel", registry, ArtifactCache(tmp_path))
+    return Fetcher("CaliforniaHousingBestModel", registry, ArtifactCache(tmp_path), 10_000)
 
 
 async def test_a_version_fetched_once_needs_the_registry_no_more(
@@ -20,6 +20,7 @@ async def test_a_version_fetched_once_needs_the_registry_no_more(
 ) -> None:
     publish("1")
     first = await fetcher.fetch("1")
+    fetcher.keep(first, tried_with="a runtime")
     registry.is_up = False
     assert await fetcher.fetch("1") == first
 
@@ -60,6 +61,20 @@ async def test_a_corrupt_file_in_the_cache_is_fetched_again(
 ) -> None:
     publish("1")
     first = await fetcher.fetch("1")
+    fetcher.keep(first, tried_with="a runtime")
     (tmp_path / "1" / file).write_bytes(b"corrupt")
     assert fetcher.cached("1") is None
+    assert fetcher.repairs == 1
     assert await fetcher.fetch("1") == first
+
+
+async def test_a_version_that_says_it_is_too_large_is_not_fetched(fetcher: Fetcher, publish: Publish) -> None:
+    publish("1", onnx_bytes=10_001)
+    with pytest.raises(TooLarge, match="10001 bytes"):
+        await fetcher.fetch("1")
+
+
+async def test_a_version_with_more_bytes_than_it_says_is_refused(fetcher: Fetcher, publish: Publish) -> None:
+    publish("1", onnx_bytes=10)
+    with pytest.raises(TooLarge):
+        await fetcher.fetch("1")

@@ -10,7 +10,7 @@ from shared.tests.conftest import Publish
 from mlplatform.contracts import HOUSING
 from mlplatform.serving.app import create_app
 from mlplatform.settings import PredictorSettings
-from mlplatform.testing import InMemoryRegistry
+from mlplatform.testing import InMemoryRegistry, untried
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def predictor(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A housing predictor that serves version 1 from its cache."""
     publish("1")
-    app = create_app(HOUSING, settings, registry)
+    app = create_app(HOUSING, settings, registry, untried)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://predictor") as client,

@@ -22,7 +22,7 @@ from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
 from mlplatform.serving.predict import Answer, PredictEndpoint, Waiting
 from mlplatform.settings import PredictorSettings
-from mlplatform.testing import InMemoryRegistry
+from mlplatform.testing import InMemoryRegistry, untried
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +95,7 @@ async def listening(app: FastAPI, protocol: type[HttpToolsProtocol]) -> AsyncIte
 @pytest.fixture
 async def app(settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish) -> AsyncIterator[FastAPI]:
     publish("1")
-    app = create_app(HOUSING, settings, registry)
+    app = create_app(HOUSING, settings, registry, untried)
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://predictor") as client:
             await until_ready(client)

@@ -4,7 +4,7 @@ import pytest
 from mlplatform.contracts import HOUSING
 from mlplatform.serving.app import create_app
 from mlplatform.settings import PredictorSettings
-from mlplatform.testing import InMemoryRegistry
+from mlplatform.testing import InMemoryRegistry, untried
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ async def test_a_predictor_without_a_version_is_live_but_not_ready_and_says_why(
     settings: PredictorSettings, registry: InMemoryRegistry
 ) -> None:
     registry.is_up = False
-    app = create_app(HOUSING, settings, registry)
+    app = create_app(HOUSING, settings, registry, untried)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://predictor") as client:
         assert (await client.get("/health/live")).status_code == httpx.codes.OK

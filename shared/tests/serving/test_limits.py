@@ -16,7 +16,7 @@ from mlplatform.contracts import HOUSING
 from mlplatform.serving.app import create_app
 from mlplatform.serving.predict import PredictEndpoint
 from mlplatform.settings import PredictorSettings
-from mlplatform.testing import InMemoryRegistry
+from mlplatform.testing import InMemoryRegistry, untried
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ ROW = json.dumps(dict(HOUSING.example)).encode()
 @pytest.fixture
 async def app(settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish) -> AsyncIterator[FastAPI]:
     publish("1")
-    app = create_app(HOUSING, settings.model_copy(update={"max_in_flight": IN_FLIGHT}), registry)
+    app = create_app(HOUSING, settings.model_copy(update={"max_in_flight": IN_FLIGHT}), registry, untried)
     async with app.router.lifespan_context(app):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://predictor") as client:
             await until_ready(client)

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from mlplatform.contracts import HOUSING
-from mlplatform.serving import predict
+from mlplatform.serving import routing
 from mlplatform.telemetry.logging import configure_logging
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ async def test_no_feature_is_logged_whatever_becomes_of_the_request(
     configure_logging("housing-predictor", "json")
     for body in (ROW, {"instances": [ROW, ROW]}, {**ROW, "Latitude": 200.0}, {**ROW, "unknown": 1}):
         await predictor.post("/predict", json=body, headers=HEADERS)
-    monkeypatch.setattr(predict, "predict", _fails)
+    monkeypatch.setattr(routing, "predict", _fails)
     assert (await predictor.post("/predict", json=ROW, headers=HEADERS)).status_code == 500
     said = capsys.readouterr().out
     assert "prediction failed" in said
@@ -46,7 +46,7 @@ async def test_a_failure_names_request_trace_and_version_on_one_line(
     predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure_logging("housing-predictor", "json")
-    monkeypatch.setattr(predict, "predict", _fails)
+    monkeypatch.setattr(routing, "predict", _fails)
     await predictor.post("/predict", json=ROW, headers=HEADERS)
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "prediction failed" in line]
     assert line["request_id"] == "request-to-find"

@@ -10,7 +10,7 @@ from shared.tests.serving.conftest import until_ready
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.serving.app import create_app
 from mlplatform.settings import PredictorSettings
-from mlplatform.testing import InMemoryRegistry
+from mlplatform.testing import InMemoryRegistry, untried
 
 pytestmark = pytest.mark.anyio
 
@@ -135,7 +135,7 @@ async def iris(
     settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish
 ) -> AsyncIterator[httpx.AsyncClient]:
     publish("1", contract=IRIS)
-    app = create_app(IRIS, settings, registry)
+    app = create_app(IRIS, settings, registry, untried)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://predictor") as client,

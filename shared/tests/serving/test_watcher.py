@@ -1,41 +1,15 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
+from shared.tests.serving.replica import Replica
 
-from mlplatform.contracts import HOUSING
-from mlplatform.registry import ArtifactCache
-from mlplatform.runtime import Slot
-from mlplatform.serving.watcher import Watcher
-from mlplatform.telemetry.metrics import process_registry
-from mlplatform.telemetry.predictor import PredictorMetrics
+from mlplatform.contracts import Contract
+from mlplatform.registry import TRAFFIC_TAG, StoredVersion, Traffic
 from mlplatform.testing import InMemoryRegistry
 
 pytestmark = pytest.mark.anyio
-
-
-class Replica:
-    """A predictor's watcher with its slot and metrics."""
-
-    def __init__(self, registry: InMemoryRegistry, cache: Path) -> None:
-        self.slot = Slot("new")
-        self.collectors = process_registry()
-        self.watcher = Watcher(
-            contract=HOUSING,
-            registry=registry,
-            cache=ArtifactCache(cache),
-            slot=self.slot,
-            metrics=PredictorMetrics(self.collectors, HOUSING.model),
-        )
-
-    @property
-    def version(self) -> str | None:
-        return self.slot.live and self.slot.live.version
-
-    def reloads(self, outcome: str) -> float | None:
-        return self.collectors.get_sample_value(
-            "mlplatform_model_reload_total", {"model": "housing", "outcome": outcome}
-        )
 
 
 @pytest.fixture
@@ -45,21 +19,21 @@ def replica(registry: InMemoryRegistry, tmp_path: Path) -> Replica:
 
 async def test_the_champion_is_taken_up(replica: Replica, publish: Publish) -> None:
     publish("1")
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version == "1"
 
 
 async def test_a_newly_promoted_version_replaces_the_old(replica: Replica, publish: Publish) -> None:
     publish("1")
-    await replica.watcher.check()
+    await replica.check()
     publish("2", weight=2.0)
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version == "2"
     assert replica.reloads("loaded") == 2
 
 
 async def test_without_a_champion_the_reason_is_told(replica: Replica) -> None:
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version is None
     assert "no champion yet" in replica.slot.reason
 
@@ -68,9 +42,9 @@ async def test_an_outage_is_told_and_costs_no_loaded_version(
     replica: Replica, registry: InMemoryRegistry, publish: Publish
 ) -> None:
     publish("1")
-    await replica.watcher.check()
+    await replica.check()
     registry.is_up = False
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version == "1"
     assert replica.watcher.trouble is not None
     assert "unavailable" in replica.watcher.trouble
@@ -80,10 +54,22 @@ async def test_a_lost_alias_costs_no_loaded_version(
     replica: Replica, registry: InMemoryRegistry, publish: Publish
 ) -> None:
     publish("1")
-    await replica.watcher.check()
+    await replica.check()
     registry.champion = None
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version == "1"
+
+
+async def test_the_version_that_should_serve_is_told_beside_the_one_that_does(
+    replica: Replica, publish: Publish
+) -> None:
+    publish("1")
+    await replica.check()
+    publish("2", onnx=b"not onnx")
+    await replica.check()
+    assert replica.sample("model_desired_version_info", version="2") == 1
+    assert replica.sample("model_version_info", version="1") == 1
+    assert replica.sample("model_refusals_total", reason="unloadable") == 1
 
 
 BROKEN = {
@@ -106,15 +92,15 @@ async def test_a_broken_version_is_refused_and_the_old_one_keeps_serving(
     replica: Replica, publish: Publish, fault: dict[str, object]
 ) -> None:
     publish("1")
-    await replica.watcher.check()
+    await replica.check()
     publish("2", **fault)
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version == "1"
     assert replica.reloads("refused") == 1
     trouble = replica.watcher.trouble
     assert trouble is not None
     assert "refused" in trouble
-    await replica.watcher.check()
+    await replica.check()
     assert replica.watcher.trouble == trouble
 
 
@@ -122,9 +108,9 @@ async def test_a_cache_that_cannot_be_read_is_done_without(
     replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
 ) -> None:
     publish("1")
-    await replica.watcher.check()
-    (tmp_path / "champion").unlink()
-    (tmp_path / "champion").mkdir()
+    await replica.check()
+    (tmp_path / "last_seen.json").unlink()
+    (tmp_path / "last_seen.json").mkdir()
     restarted = Replica(registry, tmp_path)
     await restarted.watcher.start_from_cache()
     assert restarted.version is None
@@ -133,16 +119,16 @@ async def test_a_cache_that_cannot_be_read_is_done_without(
 
 async def test_a_refused_version_is_not_tried_at_every_poll(replica: Replica, publish: Publish) -> None:
     publish("2", onnx=b"not onnx")
-    await replica.watcher.check()
-    await replica.watcher.check()
+    await replica.check()
+    await replica.check()
     assert replica.reloads("refused") == 1
 
 
 async def test_a_good_version_after_a_refused_one_is_taken_up(replica: Replica, publish: Publish) -> None:
     publish("1", onnx=b"not onnx")
-    await replica.watcher.check()
+    await replica.check()
     publish("2")
-    await replica.watcher.check()
+    await replica.check()
     assert replica.version == "2"
     assert replica.watcher.trouble is None
 
@@ -151,8 +137,186 @@ async def test_a_restart_with_the_registry_down_serves_from_the_cache(
     replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
 ) -> None:
     publish("1")
-    await replica.watcher.check()
+    await replica.check()
     registry.is_up = False
     restarted = Replica(registry, tmp_path)
     await restarted.watcher.start_from_cache()
     assert restarted.version == "1"
+    assert restarted.sample("registry_last_answer_timestamp_seconds") == restarted.watcher.answered_at
+    assert restarted.sample("registry_reachable") == 0
+    assert restarted.sample("model_desired_version_info", version="1") == 1
+
+
+async def test_a_rollback_to_a_version_in_memory_needs_no_download(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("1")
+    await replica.check()
+    publish("2")
+    registry.previous = "1"
+    await replica.check()
+    registry.files.clear()
+    registry.champion, registry.previous = "1", None
+    await replica.watcher.check()
+    assert replica.version == "1"
+
+
+async def test_a_new_replica_loads_challenger_and_previous_beside_the_champion(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    for version in ("1", "2", "3"):
+        publish(version)
+    registry.previous, registry.champion, registry.challenger = "1", "2", "3"
+    await replica.check()
+    assert replica.table.versions == ["1", "2", "3"]
+    assert replica.version == "2"
+    assert replica.slot.challenger is not None
+    assert (replica.slot.challenger.version, replica.slot.challenger.variant) == ("3", "challenger")
+    for role, version in {"previous": 1, "champion": 2, "challenger": 3}.items():
+        assert replica.sample("model_desired_version", role=role) == version
+        assert replica.sample("model_actual_version", role=role) == version
+
+
+async def test_a_bad_challenger_does_not_touch_the_champion(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("2", onnx=b"not onnx")
+    publish("1")
+    registry.challenger = "2"
+    await replica.check()
+    assert replica.version == "1"
+    assert replica.slot.challenger is None
+    assert replica.watcher.trouble is None
+    assert replica.versions.refusals.told()["2"]["reason"] == "unloadable"
+
+
+async def test_only_the_last_few_versions_stay_in_memory(replica: Replica, publish: Publish) -> None:
+    for version in range(1, 12):
+        publish(str(version))
+        await replica.check()
+    assert replica.table.versions == ["8", "9", "10", "11"]
+
+
+def traffic(challenger: str = "2", **more: object) -> dict[str, str]:
+    asked = {"challenger": challenger, "challenger_percent": 30, "salt": "salt", **more}
+    return {TRAFFIC_TAG: Traffic.model_validate(asked).model_dump_json()}
+
+
+async def test_a_share_is_the_challengers_as_long_as_the_registry_says_so(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger, registry.model_tags = "2", traffic()
+    await replica.check()
+    assert replica.slot.split is not None
+    assert replica.slot.split.share == 3_000
+    assert replica.sample("challenger_share") == 0.3
+    assert replica.sample("predictions_total", version="2", variant="challenger") == 0
+    registry.model_tags = {}
+    await replica.check()
+    assert replica.slot.split is None
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        traffic(challenger="3"),
+        traffic(expires_at="2020-01-01T00:00:00Z"),
+        traffic(challenger_percent=0),
+        {TRAFFIC_TAG: "{"},
+    ],
+    ids=["for another challenger", "expired", "nothing", "unreadable"],
+)
+async def test_no_share_is_the_challengers_when_the_traffic_is(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tags: dict[str, str]
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger, registry.model_tags = "2", tags
+    await replica.check()
+    assert replica.slot.split is None
+
+
+async def test_a_restart_with_the_registry_down_knows_aliases_traffic_and_how_old_they_are(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger, registry.model_tags = "2", traffic()
+    await replica.check()
+    registry.is_up = False
+    restarted = Replica(registry, tmp_path)
+    await restarted.watcher.start_from_cache()
+    await restarted.check()
+    assert restarted.version == "1"
+    assert restarted.slot.challenger is not None
+    assert restarted.slot.split == replica.slot.split
+    assert restarted.watcher.answered_at == replica.watcher.answered_at
+
+
+async def test_a_restart_serves_another_cached_version_when_the_champions_files_are_corrupt(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    publish("1")
+    await replica.check()
+    publish("2")
+    registry.previous = "1"
+    await replica.check()
+    (tmp_path / "2" / "model.onnx").write_bytes(b"corrupt")
+    registry.is_up = False
+    restarted = Replica(registry, tmp_path)
+    await restarted.watcher.start_from_cache()
+    assert restarted.version == "1"
+    assert restarted.fetcher.repairs == 1
+    registry.is_up = True
+    await restarted.check()
+    assert restarted.version == "2"
+
+
+async def test_the_challenger_is_shadowed_as_long_as_the_registry_says_so(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger, registry.model_tags = "2", traffic(challenger_percent=0, shadow=True)
+    await replica.check()
+    assert replica.slot.split is None
+    assert replica.shadows.current is not None
+    assert replica.shadows.current.version == "2"
+    registry.model_tags = {}
+    await replica.check()
+    assert replica.shadows.current is None
+
+
+class SlowTrial:
+    """Tries version 2 for ever, and lets all others pass."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.was_given_up = False
+
+    async def __call__(self, _contract: Contract, stored: StoredVersion) -> None:
+        if stored.version == "2":
+            self.began.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.was_given_up = True
+
+
+async def test_a_version_that_is_wanted_no_more_is_given_up_and_keeps_no_other_waiting(
+    registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    trial = SlowTrial()
+    replica = Replica(registry, tmp_path, trial=trial)
+    publish("1")
+    await replica.check()
+    publish("2")
+    await replica.watcher.check()
+    await trial.began.wait()
+    publish("3")
+    await replica.check()
+    assert replica.version == "3"
+    assert trial.was_given_up
+    assert replica.versions.refusals.told() == {}

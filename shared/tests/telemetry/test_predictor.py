@@ -50,3 +50,11 @@ def test_a_refusal_for_a_reason_that_is_new_makes_no_series(
     assert value(registry, "model_refusals_total", reason="golden") == 1
     assert value(registry, "model_refusals_total", reason="other") == 1
     assert value(registry, "model_reload_total", outcome="refused") == 2
+
+
+def test_an_answer_from_before_a_restart_is_told_but_does_not_make_the_registry_reachable(
+    metrics: PredictorMetrics, registry: CollectorRegistry
+) -> None:
+    metrics.registry_answered_before(1_700_000_000.0)
+    assert value(registry, "registry_last_answer_timestamp_seconds") == 1_700_000_000
+    assert value(registry, "registry_reachable") == 0

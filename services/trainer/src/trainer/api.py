@@ -18,6 +18,7 @@ from trainer.db.engine import connect
 from trainer.errors import (
     BrokerUnavailable,
     CardNotFound,
+    ChallengerMissing,
     ChampionChanged,
     DatabaseUnavailable,
     JobFinished,
@@ -47,6 +48,7 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     VersionRolledBack: HTTPStatus.CONFLICT,
     ChampionChanged: HTTPStatus.CONFLICT,
     NothingToRollBackTo: HTTPStatus.CONFLICT,
+    ChallengerMissing: HTTPStatus.CONFLICT,
     ModelVersionNotFound: HTTPStatus.NOT_FOUND,
     CardNotFound: HTTPStatus.NOT_FOUND,
     RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,6 +1,7 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
 from mlplatform.contracts import Contract, contract_of
+from mlplatform.registry.manifest import CHALLENGER
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.feedback import FeedbackStore
@@ -9,7 +10,7 @@ from trainer.jobs import Job, JobStore
 from trainer.options import Options
 from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
-from trainer.promotions.ledger import CHALLENGER, Ledger
+from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings

@@ -12,6 +12,7 @@ PlatformError
 ├── VersionUnverified    a version without a manifest cannot serve
 ├── VersionRolledBack    a version that was taken back is not promoted again by itself
 ├── ChampionChanged      the champion is not the one that was expected
+├── ChallengerMissing    there is nobody to share the champion's traffic with
 ├── NothingToRollBackTo  the model has had no champion before this one
 ├── CardNotFound         a version has no card, or none that can be read
 ├── DatabaseUnavailable  the jobs cannot be read or written
@@ -71,6 +72,10 @@ class VersionRolledBack(PlatformError):
 
 class ChampionChanged(PlatformError):
     """The champion is not the one that was expected."""
+
+
+class ChallengerMissing(PlatformError):
+    """There is nobody to share the champion's traffic with."""
 
 
 class NothingToRollBackTo(PlatformError):

@@ -28,6 +28,7 @@ class InMemoryQueue:
 class InMemoryModels:
     """A `Registry` of versions that the pipeline registered. `is_up = False` takes it away."""
 
+    model_tags: dict[str, dict[str, str]] = field(default_factory=dict)
     pointers: dict[str, dict[str, str]] = field(default_factory=dict)
     registered: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -49,6 +50,18 @@ class InMemoryModels:
     def drop_alias(self, registered_model: str, alias: str) -> None:
         self._answer()
         self.pointers.get(registered_model, {}).pop(alias, None)
+
+    def tags(self, registered_model: str) -> dict[str, str]:
+        self._answer()
+        return dict(self.model_tags.get(registered_model, {}))
+
+    def set_tag(self, registered_model: str, key: str, value: str) -> None:
+        self._answer()
+        self.model_tags.setdefault(registered_model, {})[key] = value
+
+    def drop_tag(self, registered_model: str, key: str) -> None:
+        self._answer()
+        self.model_tags.get(registered_model, {}).pop(key, None)
 
     def version(self, registered_model: str, version: str) -> Version:
         self._answer()

@@ -131,6 +131,8 @@ async def test_who_serves_is_told_with_since_when(api: httpx.AsyncClient, models
         "previous": {"version": "1", "since": second["at"]},
         "challenger": {"version": "3", "since": None},
     }
+    await api.put("/models/housing/traffic", json={"challenger_percent": 5})
+    assert (await api.get("/models/housing")).json()["holders"] == housing["holders"]
     back = (await api.post("/models/housing/rollback", json={"reason": "worse"})).json()
     holders = (await api.get("/models/housing")).json()["holders"]
     assert holders["champion"] == {"version": "1", "since": back["at"]}
@@ -183,3 +185,42 @@ async def test_the_history_is_told_newest_first_and_for_any_moment(api: httpx.As
     assert live["entry"] == first
     before = (await api.get("/models/housing/history", params={"at": "2020-01-01T00:00:00Z"})).json()
     assert before["entry"] is None
+
+
+async def test_a_share_is_granted_seen_and_in_the_history(api: httpx.AsyncClient, models: InMemoryModels) -> None:
+    await promote(api, "1")
+    assert (await api.get("/models/housing")).json()["traffic"] is None
+    models.set_alias(NAME, "challenger", "2")
+    asked = {"challenger_percent": 5, "shadow": True, "expires_at": "2100-01-01T00:00:00Z"}
+    response = await api.put("/models/housing/traffic", json=asked)
+    assert response.status_code == httpx.codes.OK
+    assert response.json()["action"] == "traffic"
+    traffic = (await api.get("/models/housing")).json()["traffic"]
+    assert traffic == {**asked, "challenger_percent": 5.0, "challenger": "2", "is_active": True}
+    history = (await api.get("/models/housing/history")).json()
+    assert history["is_whole"] is True
+    assert [entry["action"] for entry in history["entries"]] == ["traffic", "promote"]
+    models.set_alias(NAME, "challenger", "3")
+    assert (await api.get("/models/housing")).json()["traffic"]["is_active"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"challenger_percent": 101}, 422),
+        ({"challenger_percent": -1}, 422),
+        ({"challenger_percent": 0.005}, 422),
+        ({"challenger_percent": 5, "expires_at": "2020-01-01T00:00:00Z"}, 422),
+        ({"challenger_percent": 5, "expires_at": "2100-01-01T00:00:00"}, 422),
+        ({"percent": 5}, 422),
+        ({"challenger_percent": 0.07}, 409),
+        ({"shadow": True}, 409),
+    ],
+)
+async def test_a_share_that_makes_no_sense_is_refused_with_a_problem(
+    api: httpx.AsyncClient, body: dict[str, object], status: int
+) -> None:
+    await promote(api, "1")
+    response = await api.put("/models/housing/traffic", json=body)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"

@@ -7,13 +7,17 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from time import time_ns
+
+from pydantic import ValidationError
 
 from mlplatform.errors import ChecksumMismatch
+from mlplatform.registry.last_seen import LastSeen
 from mlplatform.registry.manifest import MANIFEST_FILE, MODEL_FILE
 
 _DIGEST_FILE = "manifest.sha256"
-_CHAMPION_FILE = "champion"
-_KEPT_BESIDE_CHAMPION = 3
+_TRIAL_FILE = "tried_with"
+_LAST_SEEN_FILE = "last_seen.json"
 _ALREADY_THERE = {errno.EEXIST, errno.ENOTEMPTY}
 
 
@@ -23,22 +27,25 @@ def sha256(data: bytes) -> str:
 
 
 class ArtifactCache:
-    """A folder for each version, complete or absent, and a note of the champion last seen.
+    """A folder for each version, complete or absent, and a note of what the registry said last.
 
+    Those that the note names stay; of the others the least recently read go where all have more than `most_bytes`.
     Replicas may share one: each writes beside and renames.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, most_bytes: int = 1024**3) -> None:
         self._root = root
+        self._most_bytes = most_bytes
 
-    def put(self, version: str, manifest: bytes, model: bytes) -> None:
-        """Store the files of a version, all or none."""
+    def put(self, version: str, manifest: bytes, model: bytes, *, tried_with: str = "") -> None:
+        """Store the files of a version, all or none, and with what it was tried, if so."""
         self._root.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=self._root))
         try:
             _write(staging / MODEL_FILE, model)
             _write(staging / MANIFEST_FILE, manifest)
             _write(staging / _DIGEST_FILE, sha256(manifest).encode())
+            _write(staging / _TRIAL_FILE, tried_with.encode())
             self.drop(version)
             try:
                 staging.rename(self._root / version)
@@ -47,7 +54,7 @@ class ArtifactCache:
                     raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-        self._forget_oldest()
+        self._let_go(newest=version)
 
     def get(self, version: str) -> tuple[bytes, bytes] | None:
         """The manifest and the model of a version; none when they are not there.
@@ -58,38 +65,54 @@ class ArtifactCache:
         folder = self._root / version
         try:
             manifest, model = (folder / MANIFEST_FILE).read_bytes(), (folder / MODEL_FILE).read_bytes()
-            digest = (folder / _DIGEST_FILE).read_text()
+            digest = (folder / _DIGEST_FILE).read_bytes()
         except FileNotFoundError:
             return None
-        if sha256(manifest) != digest:
+        if sha256(manifest).encode() != digest:
             raise ChecksumMismatch(f"the cached manifest of version {version} is corrupt")
+        with suppress(OSError):  # it was read, whether that can be noted or not
+            os.utime(folder, ns=(time_ns(), time_ns()))
         return manifest, model
 
-    def _forget_oldest(self) -> None:
-        champion = self.champion()
-        with suppress(FileNotFoundError):  # another replica on the same folder was quicker
-            versions = [entry for entry in self._root.glob("[!.]*/") if entry.is_dir() and entry.name != champion]
-            for oldest in sorted(versions, key=lambda entry: entry.stat().st_mtime_ns)[:-_KEPT_BESIDE_CHAMPION]:
-                shutil.rmtree(oldest, ignore_errors=True)
+    def tried_with(self, version: str) -> str:
+        """With what a version was tried; empty if it was not."""
+        try:
+            return (self._root / version / _TRIAL_FILE).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
 
     def drop(self, version: str) -> None:
         """Forget a version."""
         shutil.rmtree(self._root / version, ignore_errors=True)
 
-    def remember_champion(self, version: str) -> None:
-        """Note which version serves, for the next start."""
+    def remember(self, seen: LastSeen) -> None:
+        """Note what the registry said, for the next start."""
         self._root.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{_CHAMPION_FILE}-", dir=self._root)
+        descriptor, name = tempfile.mkstemp(prefix=".last-seen-", dir=self._root)
         os.close(descriptor)
-        _write(Path(name), version.encode())
-        Path(name).replace(self._root / _CHAMPION_FILE)
+        _write(Path(name), seen.model_dump_json().encode())
+        Path(name).replace(self._root / _LAST_SEEN_FILE)
 
-    def champion(self) -> str | None:
-        """The version that served last, if any."""
+    def last_seen(self) -> LastSeen | None:
+        """What the registry said last, if that was noted and can be read."""
         try:
-            return (self._root / _CHAMPION_FILE).read_text()
-        except FileNotFoundError:
+            return LastSeen.model_validate_json((self._root / _LAST_SEEN_FILE).read_bytes())
+        except (FileNotFoundError, ValidationError):
             return None
+
+    def _let_go(self, newest: str) -> None:
+        seen = self.last_seen()
+        staying = {newest, *(seen.versions if seen else ())}
+        with suppress(FileNotFoundError):  # another replica on the same folder was quicker
+            folders = sorted(self._root.glob("[!.]*/"), key=lambda folder: folder.stat().st_mtime_ns)
+            sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
+            left = sum(sizes.values())
+            for folder, size in sizes.items():
+                if left <= self._most_bytes:
+                    return
+                if folder.name not in staying:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    left -= size
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -13,6 +13,8 @@ MODEL_FILE = "model.onnx"
 MANIFEST_TAG = "manifest_sha256"
 MODEL_TAG = "onnx_sha256"
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+PREVIOUS = "previous"
 
 
 class GoldenRows(BaseModel):

@@ -20,6 +20,9 @@ INPUT = "features"
 REGRESSION_OUTPUTS = ["prediction"]
 CLASSIFICATION_OUTPUTS = ["label", "probabilities"]
 
+RUNTIME = f"onnxruntime {ort.__version__}"
+"""With what a version is loaded."""
+
 FEW = 32
 """As many rows as `run_few` is made for: it keeps a tensor of each number of rows."""
 

@@ -1,13 +1,17 @@
-"""The place that holds the live model. A swap replaces one reference, so a request sees one version only."""
+"""The place that holds what serves. A swap replaces one reference, so a request sees one version only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import le
 
 import numpy as np
 
 from mlplatform.errors import ModelNotReady
 from mlplatform.runtime.session import OnnxModel, Rows
+from mlplatform.runtime.split import Split
+
+CHAMPION, CHALLENGER, PINNED = "champion", "challenger", "pinned"
+"""The variants: why it is this version that answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +44,30 @@ class TrainingRange:
 
 @dataclass(frozen=True, slots=True)
 class LiveModel:
-    """A verified version with all that an answer needs."""
+    """A verified version with all that an answer needs; `size` is that of its file in bytes."""
 
     version: str
     model: OnnxModel
     training_range: TrainingRange
+    variant: str = CHAMPION
+    size: int = 0
+
+    def as_variant(self, variant: str) -> "LiveModel":
+        """The same version, answering for another reason."""
+        return replace(self, variant=variant)
 
 
 class Slot:
     """Empty until the first version is verified; never empty again.
 
-    `reason` says why it is empty, for people who ask the health endpoint.
+    `reason` says why it is empty, for people who ask the health endpoint. `split` is none unless a share of the
+    requests belongs to the challenger; `challenger` is none while that is not loaded.
     """
 
     def __init__(self, reason: str) -> None:
         self.live: LiveModel | None = None
+        self.challenger: LiveModel | None = None
+        self.split: Split | None = None
         self.reason = reason
 
     def get(self) -> LiveModel:

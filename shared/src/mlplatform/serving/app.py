@@ -10,31 +10,46 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from mlplatform.contracts import Contract
-from mlplatform.registry import ArtifactCache, MlflowRegistry, Registry
-from mlplatform.runtime import Slot
+from mlplatform.registry import ArtifactCache, Fetcher, MlflowRegistry, Registry
+from mlplatform.runtime import Slot, VersionTable
 from mlplatform.serving.admission import Admission
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import formats_of
 from mlplatform.serving.health import health_routes
+from mlplatform.serving.on_demand import OnDemand
 from mlplatform.serving.openapi import describe_predict
 from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.serving.routing import Router
+from mlplatform.serving.shadow import PairLog, Shadows, forget
 from mlplatform.serving.traced import TracedEndpoint
+from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.disk import DiskCollector
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.predictor import PredictorMetrics
+from mlplatform.telemetry.rollout import RolloutMetrics
+from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.telemetry.tracing import Tracing
+from mlplatform.verification import SubprocessTrial, Trial
 from mlplatform.web.service import create_service
 
 PATH = "/predict"
 
 
 def create_app(
-    contract: Contract, settings: PredictorSettings, registry: Registry | None = None, tracing: Tracing | None = None
+    contract: Contract,
+    settings: PredictorSettings,
+    registry: Registry | None = None,
+    trial: Trial | None = None,
+    pair_log: PairLog = forget,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
-    """A predictor of one contract. `registry` replaces MLflow, for tests; without `tracing` there are no spans."""
+    """A predictor of one contract. `registry` replaces MLflow and `trial` the subprocess, for tests; `pair_log` gets
+    what champion and shadow say of the same rows; without `tracing` there are no spans.
+    """
     client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
+    registry = registry or MlflowRegistry(client)
     collectors = process_registry()
     metrics = PredictorMetrics(
         collectors,
@@ -45,15 +60,34 @@ def create_app(
         clients=settings.clients,
     )
     collectors.register(DiskCollector("model-cache", settings.cache_dir))
+    rollout = RolloutMetrics(collectors, contract.model)
     slot = Slot("the first look at the model registry is not finished")
-    watcher = Watcher(
+    table = VersionTable(settings.max_loaded_versions, settings.max_loaded_bytes)
+    cache = ArtifactCache(settings.cache_dir, settings.max_cache_bytes)
+    fetcher = Fetcher(contract.registered_model, registry, cache, settings.max_model_bytes)
+    versions = Versions(
         contract=contract,
-        registry=registry or MlflowRegistry(client),
-        cache=ArtifactCache(settings.cache_dir),
-        slot=slot,
+        fetcher=fetcher,
+        trial=trial or SubprocessTrial(),
+        table=table,
         metrics=metrics,
     )
-
+    shadows = Shadows(ShadowMetrics(collectors, contract.model), pair_log)
+    watcher = Watcher(
+        registry=registry,
+        cache=cache,
+        slot=slot,
+        versions=versions,
+        shadows=shadows,
+        metrics=metrics,
+        rollout=rollout,
+    )
+    rollout.watch(
+        bad=lambda: len(versions.refusals),
+        loaded=lambda: len(table.versions),
+        loaded_bytes=lambda: table.size,
+        repairs=lambda: fetcher.repairs,
+    )
     bulk = BulkLane()
 
     @asynccontextmanager
@@ -65,7 +99,9 @@ def create_app(
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
+            await versions.close()
             bulk.close()
+            shadows.close()
             if tracing:
                 tracing.close()
 
@@ -83,13 +119,15 @@ def create_app(
     endpoint = endpoint_of(
         formats=formats,
         slot=slot,
+        router=Router(slot=slot, table=table, on_demand=OnDemand(contract, versions), shadows=shadows, rollout=rollout),
         bulk=bulk,
         admission=app.state.admission,
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
     )
     app.state.predict = endpoint
+    app.state.shadows = shadows
     app.router.routes.append(Route(PATH, endpoint))
-    app.include_router(health_routes(contract, slot, watcher))
+    app.include_router(health_routes(contract, slot, table, versions, watcher))
     describe_predict(app, contract, settings.max_rows)
     return app

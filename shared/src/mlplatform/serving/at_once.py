@@ -75,7 +75,11 @@ class _AtOnceProtocol(HttpToolsProtocol):
         if not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0":
             self._is_last = True
         answer = self._refusal or self.endpoint.at_once(self.path, self.headers, body)
-        if isinstance(answer, Answer):
+        if answer is None:
+            self._begin_asgi()
+            super().on_body(body)
+            super().on_message_complete()
+        elif isinstance(answer, Answer):
             self._send(answer)
         else:
             self._is_waiting = True

@@ -43,7 +43,7 @@ class BulkLane:
             self._thread.join()
 
     def _serve(self) -> None:
-        _step_back()
+        step_back()
         while job := self._queue.get():
             future, work = job
             if not future.cancelled():
@@ -66,7 +66,7 @@ def _settle(future: "asyncio.Future[Any]", result: object, error: Exception | No
         future.set_exception(error)
 
 
-def _step_back() -> None:
+def step_back() -> None:
     """Give this thread a lower priority, where threads have one of their own (Linux)."""
     with suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, get_native_id(), _STEPS_BACK)

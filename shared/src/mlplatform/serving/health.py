@@ -1,17 +1,20 @@
-"""Whether this predictor can answer, and with which version."""
+"""Whether this predictor can answer, and with which versions."""
 
-from time import monotonic
+from time import time
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from mlplatform.contracts import Contract
-from mlplatform.runtime import Slot
+from mlplatform.runtime import Slot, VersionTable
+from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
 
 
-def health_routes(contract: Contract, slot: Slot, watcher: Watcher) -> APIRouter:
+def health_routes(
+    contract: Contract, slot: Slot, table: VersionTable, versions: Versions, watcher: Watcher
+) -> APIRouter:
     """`/health/ready` and `/health`. Ready means a verified version is loaded; nothing else can take it back."""
     router = APIRouter(tags=["operation"])
 
@@ -20,11 +23,18 @@ def health_routes(contract: Contract, slot: Slot, watcher: Watcher) -> APIRouter
         state = _state(contract, slot)
         return JSONResponse(state, 200 if slot.live else 503)
 
-    @router.get("/health", summary="The same, and how fresh the knowledge of the registry is")
+    @router.get(
+        "/health", summary="The same, which versions are wanted, loaded and bad, and how fresh that knowledge is"
+    )
     async def health() -> JSONResponse:
-        age = None if watcher.last_answer is None else round(monotonic() - watcher.last_answer, 1)
+        age = None if watcher.answered_at is None else round(max(0.0, time() - watcher.answered_at), 1)
+        traffic = watcher.traffic
         state = {
             **_state(contract, slot),
+            "wanted": dict(watcher.aliases),
+            "loaded": table.versions,
+            "refused": versions.refusals.told(),
+            "traffic": traffic and traffic.model_dump(mode="json", exclude={"salt"}),
             "registry": {"seconds_since_answer": age, "trouble": watcher.trouble},
         }
         return JSONResponse(state, 200 if slot.live else 503)

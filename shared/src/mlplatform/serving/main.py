@@ -1,6 +1,7 @@
 """The composition root of a predictor's process."""
 
 import gc
+import os
 import sys
 
 from mlplatform.contracts import Contract
@@ -27,4 +28,10 @@ def run(contract: Contract) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_COLLECT_EVERY)
     app = create_app(contract, settings, tracing=open_tracing(service, settings.otlp_endpoint))
-    serve(app, settings.host, settings.port, http=answering_at_once(PATH, app.state.predict))
+    try:
+        serve(app, settings.host, settings.port, http=answering_at_once(PATH, app.state.predict))
+    finally:
+        if app.state.shadows.is_stuck:  # the interpreter cannot end beside a thread that never comes back
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)

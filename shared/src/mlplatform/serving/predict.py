@@ -18,10 +18,13 @@ from mlplatform.errors import (
     MalformedBody,
     MethodNotAllowed,
     ModelNotReady,
+    ModelVersionNotFound,
     NotAcceptable,
     Overloaded,
     PlatformError,
+    RegistryUnavailable,
     UnsupportedMediaType,
+    VersionRefused,
 )
 from mlplatform.runtime import LiveModel, Slot
 from mlplatform.serving.admission import Admission, overloaded
@@ -30,7 +33,8 @@ from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
 from mlplatform.serving.instances import OneRow
 from mlplatform.serving.negotiation import Negotiation
-from mlplatform.serving.prediction import Prediction, predict, predict_few
+from mlplatform.serving.prediction import Prediction
+from mlplatform.serving.routing import PIN, Router
 from mlplatform.telemetry import trace_context
 from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.web.problem import MEDIA_TYPE, RETRY_AFTER_SECONDS, STATUSES, problem_body
@@ -47,7 +51,11 @@ _JSON = "application/json"
 _JSON_BYTES = _JSON.encode()
 _PROBLEM = MEDIA_TYPE.encode()
 _RETRY = [(b"retry-after", RETRY_AFTER_SECONDS.encode())]
-_OUTCOMES: Mapping[type[Exception], str] = {ModelNotReady: "not_ready", Overloaded: "shed"}
+_OUTCOMES: Mapping[type[Exception], str] = {
+    ModelNotReady: "not_ready",
+    RegistryUnavailable: "not_ready",
+    Overloaded: "shed",
+}
 
 _REASONS: Mapping[type[Exception], str] = {
     MalformedBody: "malformed_body",
@@ -56,7 +64,10 @@ _REASONS: Mapping[type[Exception], str] = {
     UnsupportedMediaType: "unsupported_media_type",
     NotAcceptable: "not_acceptable",
     ContractViolation: "contract_violation",
+    ModelVersionNotFound: "version_not_found",
+    VersionRefused: "version_refused",
     ModelNotReady: "model_not_ready",
+    RegistryUnavailable: "model_not_ready",
     Overloaded: "overloaded",
 }
 
@@ -113,6 +124,7 @@ class PredictEndpoint:
         *,
         formats: Mapping[str, Format],
         slot: Slot,
+        router: Router,
         bulk: BulkLane,
         metrics: PredictorMetrics,
         admission: Admission,
@@ -120,6 +132,7 @@ class PredictEndpoint:
     ) -> None:
         self._negotiation = Negotiation(formats)
         self._slot = slot
+        self._router = router
         self._bulk = bulk
         self._tally = metrics.tally
         self._note = metrics.answers.note
@@ -160,17 +173,20 @@ class PredictEndpoint:
         self._tally.answered("shed", perf_counter() - request.started)
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _PROBLEM, request.id, content, _RETRY)
 
-    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer | Waiting:
+    def at_once(self, path: str, headers: Headers, body: bytes) -> Answer | Waiting | None:
         """The answer to a POST for which there was room, with a body of at most `SHORT_BYTES`; or a place for its row
-        among those that `together` answers.
+        among those that `together` answers; none when it has to wait for a version to be loaded.
         """
         request = Request(path, headers)
         try:
             asked, answered = self._agree(request)
-            live, instances = self._slot.get(), asked.parse(body)
+            live = self._choose(request)
+            if live is None:
+                return None
+            instances = asked.parse(body)
             if isinstance(instances, OneRow):
                 return Waiting(request, answered, live, instances)
-            prediction = predict(live, instances, request.prediction_id)
+            prediction = self._router.predict(live, instances, request.prediction_id)
             return self._prediction(request, answered, prediction, answered.render(prediction))
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             return self._refusal(request, error)
@@ -181,9 +197,8 @@ class PredictEndpoint:
         for _, group in groupby(waiting, lambda each: id(each.live)):
             same = [*group]
             try:
-                predictions = predict_few(
-                    same[0].live, [each.row for each in same], [each.request.prediction_id for each in same]
-                )
+                rows, prediction_ids = [each.row for each in same], [each.request.prediction_id for each in same]
+                predictions = self._router.predict_few(same[0].live, rows, prediction_ids)
             except Exception as error:  # noqa: BLE001 # as above, of each of them
                 answers += [self._refusal(each.request, error) for each in same]
             else:
@@ -199,24 +214,26 @@ class PredictEndpoint:
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         self._admission.check()
         asked, answered = self._agree(request)
+        live = self._choose(request) or await self._router.bring(request.headers, request.id)
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
-        if len(body) <= SHORT_BYTES:
-            done = self._predict(request, body, asked, answered)
-        else:
-            work = self._bulk.run(lambda: self._predict(request, body, asked, answered))
-            done = await until_disconnect(receive, work)
+
+        def work() -> tuple[Prediction, bytes]:
+            prediction = self._router.predict(live, asked.parse(body), request.prediction_id)
+            return prediction, answered.render(prediction)
+
+        done = work() if len(body) <= SHORT_BYTES else await until_disconnect(receive, self._bulk.run(work))
         return self._prediction(request, answered, *done)
+
+    def _choose(self, request: Request) -> LiveModel | None:
+        if self._slot.split is None and PIN not in request.headers:
+            return self._slot.get()
+        return self._router.choose(request.headers, request.id)
 
     def _agree(self, request: Request) -> tuple[Format, Format]:
         header = request.headers.get
         return self._negotiation.agree(
             header(b"content-type", b""), header(b"content-encoding", b""), header(b"accept", b"")
         )
-
-    def _predict(self, request: Request, body: bytes, asked: Format, answered: Format) -> tuple[Prediction, bytes]:
-        live = self._slot.get()
-        prediction = predict(live, asked.parse(body), request.prediction_id)
-        return prediction, answered.render(prediction)
 
     def _prediction(self, request: Request, answered: Format, prediction: Prediction, content: bytes) -> Answer:
         self._note(

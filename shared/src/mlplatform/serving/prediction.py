@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlplatform.registry import CHAMPION
 from mlplatform.runtime import LiveModel
 from mlplatform.serving.instances import Instances, OneRow
 
@@ -44,7 +43,7 @@ def predict(live: LiveModel, instances: Instances, prediction_id: str) -> Predic
         {**_warning(live, position), "rows": len(rows), "first_row": rows[0]}
         for position, rows in live.training_range.unseen_rows(instances.matrix).items()
     ]
-    return Prediction(prediction_id, live.version, CHAMPION, False, values, probabilities, warnings)
+    return Prediction(prediction_id, live.version, live.variant, False, values, probabilities, warnings)
 
 
 def predict_few(live: LiveModel, rows: Sequence[OneRow], prediction_ids: Sequence[str]) -> list[Prediction]:
@@ -54,7 +53,7 @@ def predict_few(live: LiveModel, rows: Sequence[OneRow], prediction_ids: Sequenc
         Prediction(
             prediction_id,
             live.version,
-            CHAMPION,
+            live.variant,
             True,
             [values[index]],
             [probabilities[index]] if probabilities else None,

@@ -18,13 +18,25 @@ REASONS: Mapping[str, str | None] = {
     "unsupported_media_type": None,
     "not_acceptable": None,
     "contract_violation": None,
+    "version_not_found": None,
+    "version_refused": None,
     "other": None,
     "model_not_ready": "not_ready",
     "overloaded": "shed",
 }
 """Why a request can be refused, and the outcome that says the same, if one does."""
 
-REFUSALS = ("checksum", "unloadable", "signature", "golden", "other")
+REFUSALS = (
+    "checksum",
+    "size",
+    "external_data",
+    "unloadable",
+    "crash",
+    "timeout",
+    "signature",
+    "golden",
+    "other",
+)
 """Why a version can be refused."""
 
 _CHAMPION = "champion"
@@ -90,6 +102,10 @@ class PredictorMetrics:
         """The registry did."""
         self._reachable.set(1)
         self._answered_at.set(time())
+
+    def registry_answered_before(self, moment: float) -> None:
+        """It did before this process began, in seconds since 1970."""
+        self._answered_at.set(moment)
 
     def registry_unavailable(self) -> None:
         """The registry did not answer."""

@@ -15,11 +15,14 @@ from mlplatform.errors import (
     MalformedBody,
     MethodNotAllowed,
     ModelNotReady,
+    ModelVersionNotFound,
     NotAcceptable,
     Overloaded,
     PlatformError,
+    RegistryUnavailable,
     UnknownModel,
     UnsupportedMediaType,
+    VersionRefused,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -38,6 +41,9 @@ STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     ContractViolation: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownModel: HTTPStatus.NOT_FOUND,
     ModelNotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    ModelVersionNotFound: HTTPStatus.NOT_FOUND,
+    VersionRefused: HTTPStatus.CONFLICT,
+    RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -1,6 +1,7 @@
 """Serve an app on a socket."""
 
 import asyncio
+import signal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,7 +20,7 @@ def serve(
     *,
     http: type[asyncio.Protocol] = HttpToolsProtocol,
 ) -> None:
-    """Answer until SIGTERM or SIGINT, then finish what is in flight.
+    """Answer until SIGTERM or SIGINT, then finish what is in flight; a stop that was asked for is no failure.
 
     Args:
         app: what answers.
@@ -40,6 +41,11 @@ def serve(
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+    signal.signal(signal.SIGTERM, _end)  # which uvicorn raises again after its own graceful stop
     server.run()
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(0)

@@ -105,6 +105,7 @@ promotions = Table(
     Column("before", String(16)),
     Column("after", String(16), nullable=False),
     Column("forced", Boolean, nullable=False),
+    Column("traffic", JSON(none_as_null=True)),
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )

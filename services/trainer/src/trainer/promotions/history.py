@@ -1,4 +1,4 @@
-"""The history of a model's champions: what an entry is, how entries hang together, what follows from them. Pure."""
+"""The history of a model's champions and traffic: what an entry is, how entries hang together, what follows. Pure."""
 
 import hashlib
 import json
@@ -8,20 +8,24 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
 
+from mlplatform.registry.traffic import Traffic
+
 BEGINNING = "0" * 64
 """Stands for the hash before the first entry."""
 
 
 class Action(StrEnum):
-    """Why the champion changed."""
+    """Why the champion changed, or that its traffic did."""
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     ADOPT = "adopt"  # an alias that was set past this platform is taken as it is found
+    TRAFFIC = "traffic"  # the champion stays, and shares its traffic with a challenger from now on
 
 
 class Entry(BaseModel):
-    """One change of a champion. Times are UTC; `before` is none where there was no champion.
+    """One change of a champion, or of how it shares its traffic: `before` and `after` are the same then, and `traffic`
+    is there. Times are UTC; `before` is none where there was no champion.
 
     `hash` is the SHA-256 of all the rest in canonical JSON, the hash of the entry before included, so that no entry can
     be changed, left out or slipped in without breaking the chain behind it.
@@ -38,6 +42,7 @@ class Entry(BaseModel):
     before: str | None
     after: str
     forced: bool = False
+    traffic: Traffic | None = None
     previous_hash: str
     hash: str = ""
 
@@ -53,9 +58,8 @@ class Entry(BaseModel):
 
     def digest(self) -> str:
         """What `hash` should be."""
-        facts = self.model_dump(mode="json", exclude={"hash", "at"}) | {
-            "at": self.at.isoformat(timespec="microseconds")
-        }
+        without = {"hash", "at"} if self.traffic else {"hash", "at", "traffic"}  # which entries did not always have
+        facts = self.model_dump(mode="json", exclude=without) | {"at": self.at.isoformat(timespec="microseconds")}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -82,10 +86,11 @@ def succession(entries: Sequence[Entry]) -> list[str]:
 
 def held_since(entries: Sequence[Entry]) -> dict[tuple[str, str], datetime]:
     """Since when the champion has been champion, and the one before it the one before; by alias and version."""
-    if not entries:
+    made = changes(entries)
+    if not made:
         return {}
-    latest_first = succession(entries)[::-1]
-    return dict.fromkeys(zip(("champion", "previous"), latest_first, strict=False), entries[-1].at)
+    latest_first = succession(made)[::-1]
+    return dict.fromkeys(zip(("champion", "previous"), latest_first, strict=False), made[-1].at)
 
 
 def rolled_back(entries: Sequence[Entry]) -> set[str]:
@@ -98,6 +103,16 @@ def rolled_back(entries: Sequence[Entry]) -> set[str]:
     return versions
 
 
+def changes(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that made a champion."""
+    return [entry for entry in entries if entry.action is not Action.TRAFFIC]
+
+
+def traffic_of(entries: Sequence[Entry]) -> Traffic | None:
+    """How the traffic is shared now. Another champion ends what was agreed with the one before."""
+    return entries[-1].traffic if entries else None
+
+
 def live_at(entries: Sequence[Entry], moment: datetime) -> Entry | None:
     """The entry that made the champion of a moment; none before the first."""
-    return next((entry for entry in reversed(entries) if entry.at <= moment), None)
+    return next((entry for entry in reversed(changes(entries)) if entry.at <= moment), None)

@@ -1,7 +1,7 @@
 """The ledger: the one place that changes who serves.
 
-An entry is committed first, and the aliases follow it: whoever moves them reads the last entry under the model's lock.
-So however many do so at once, and whoever of them dies, the aliases end up where the last entry says.
+An entry is committed first, and aliases and traffic follow it: whoever moves them reads the last entry under the
+model's lock. So however many do so at once, and whoever of them dies, they end up where the last entry says.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Engine, insert, select
@@ -17,9 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import ModelVersionNotFound
-from mlplatform.registry.manifest import CHAMPION, MANIFEST_TAG
+from mlplatform.registry.manifest import CHALLENGER, CHAMPION, MANIFEST_TAG, PREVIOUS
+from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic
 from trainer.db.tables import promotion_locks, promotions
 from trainer.errors import (
+    ChallengerMissing,
     ChampionChanged,
     DatabaseUnavailable,
     NothingToRollBackTo,
@@ -30,16 +33,16 @@ from trainer.promotions.history import (
     BEGINNING,
     Action,
     Entry,
+    changes,
     first_break,
     held_since,
     live_at,
     rolled_back,
     succession,
+    traffic_of,
 )
 from trainer.promotions.registry import Registry
 
-PREVIOUS = "previous"
-CHALLENGER = "challenger"
 ANYBODY = "*"
 """Expected of a champion that may be any."""
 
@@ -51,7 +54,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Ledger:
-    """Promotions and rollbacks of every model.
+    """Promotions, rollbacks and the traffic of every model.
 
     Every call raises `DatabaseUnavailable` or `RegistryUnavailable` when those do not answer; nothing was changed then,
     but for what `promote` and `rollback` say of the aliases.
@@ -90,7 +93,7 @@ class Ledger:
                 raise ChampionChanged(f"{contract.model} is served by version {champion}, not {expected_champion}")
             done = next((entry for entry in entries if _is_of_job(entry, actor, version)), None)
             if done or (entries and champion == version):
-                return done or entries[-1]
+                return done or changes(entries)[-1]
             if version in rolled_back(entries) and not force:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
@@ -112,6 +115,45 @@ class Ledger:
             if len(line) < 2:  # noqa: PLR2004 # the champion and the one before
                 raise NothingToRollBackTo(f"{contract.model} has had no champion before this one")
             entry = _next(contract, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
+            _write(connection, entry)
+        self._settle_soon(contract)
+        return entry
+
+    def share(
+        self,
+        contract: Contract,
+        *,
+        percent: float,
+        shadow: bool,
+        expires_at: datetime | None,
+        reason: str,
+        actor: str,
+    ) -> Entry:
+        """Grant the challenger a share of the champion's traffic, or a copy of it; nothing, and it is all as before.
+
+        While the share of the same challenger grows, subjects that are the challenger's stay so. The next promotion or
+        rollback ends it.
+
+        Raises:
+            ChallengerMissing: there is no champion, or no challenger that a share could be granted to.
+        """
+        with self._locked(contract) as connection:
+            entries = self._with_adopted(connection, contract)
+            challenger = self._registry.aliases(contract.registered_model).get(CHALLENGER)
+            champion = entries[-1].after if entries else None
+            now = traffic_of(entries)
+            if not percent and not shadow:
+                challenger = challenger or (now.challenger if now else champion)
+            if champion is None or challenger is None or (challenger == champion and (percent or shadow)):
+                raise ChallengerMissing(f"{contract.model} has no challenger beside its champion")
+            traffic = Traffic(
+                challenger=challenger,
+                challenger_percent=percent,
+                shadow=shadow,
+                expires_at=expires_at,
+                salt=now.salt if now and now.challenger == challenger else uuid4().hex,
+            )
+            entry = _next(contract, entries, Action.TRAFFIC, champion, actor=actor, reason=reason, traffic=traffic)
             _write(connection, entry)
         self._settle_soon(contract)
         return entry
@@ -139,11 +181,12 @@ class Ledger:
         return first_break(self.entries(contract))
 
     def settle(self, contract: Contract) -> None:
-        """Make the aliases say what the last entry says."""
+        """Make aliases and traffic say what the last entry says."""
         with self._locked(contract) as connection:
-            line = succession(self._with_adopted(connection, contract))
-            if line:
-                self._move_aliases(contract, line)
+            entries = self._with_adopted(connection, contract)
+            if entries:
+                self._move_aliases(contract, succession(entries))
+                self._tell_traffic(contract, traffic_of(entries))
 
     def settle_all(self) -> None:
         """The same for every model; for whoever looks after things from time to time."""
@@ -167,6 +210,15 @@ class Ledger:
                 self._registry.drop_alias(name, alias)
             elif version is not None and found.get(alias) != version:
                 self._registry.set_alias(name, alias, version)
+
+    def _tell_traffic(self, contract: Contract, traffic: Traffic | None) -> None:
+        name = contract.registered_model
+        found = self._registry.tags(name).get(TRAFFIC_TAG)
+        wanted = traffic.model_dump_json() if traffic else None
+        if wanted is None and found is not None:
+            self._registry.drop_tag(name, TRAFFIC_TAG)
+        elif wanted is not None and found != wanted:
+            self._registry.set_tag(name, TRAFFIC_TAG, wanted)
 
     def _with_adopted(self, connection: Connection, contract: Contract) -> list[Entry]:
         """The history; one that is empty begins with the champion that the registry has."""
@@ -224,8 +276,9 @@ def _next(contract: Contract, entries: list[Entry], action: Action, version: str
 
 
 def _write(connection: Connection, entry: Entry) -> None:
-    connection.execute(insert(promotions).values(entry.model_dump()))
-    facts = entry.model_dump(include={"model", "before", "after", "actor", "reason"})
+    traffic = entry.traffic and entry.traffic.model_dump(mode="json")
+    connection.execute(insert(promotions).values({**entry.model_dump(exclude={"traffic"}), "traffic": traffic}))
+    facts = entry.model_dump(include={"model", "before", "after", "actor", "reason", "traffic"}, exclude_none=True)
     _log.info(entry.action, **facts)
 
 

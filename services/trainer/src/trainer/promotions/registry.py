@@ -46,6 +46,18 @@ class Registry(Protocol):
         """Let an alias go; nothing happens where there is none."""
         ...
 
+    def tags(self, registered_model: str) -> dict[str, str]:
+        """The tags of the registered model itself; empty where it is not registered yet."""
+        ...
+
+    def set_tag(self, registered_model: str, key: str, value: str) -> None:
+        """Write a tag of the registered model itself."""
+        ...
+
+    def drop_tag(self, registered_model: str, key: str) -> None:
+        """Let a tag of the registered model go; nothing happens where there is none."""
+        ...
+
     def version(self, registered_model: str, version: str) -> Version:
         """A version as MLflow describes it, its tags as a mapping.
 
@@ -94,6 +106,22 @@ class MlflowRegistry:
     def drop_alias(self, registered_model: str, alias: str) -> None:
         try:
             self._ask("DELETE", "registered-models/alias", name=registered_model, alias=alias)
+        except ModelVersionNotFound:
+            return
+
+    def tags(self, registered_model: str) -> dict[str, str]:
+        try:
+            body = self._ask("GET", "registered-models/get", name=registered_model)
+        except ModelVersionNotFound:
+            return {}
+        return {tag["key"]: tag["value"] for tag in body["registered_model"].get("tags", [])}
+
+    def set_tag(self, registered_model: str, key: str, value: str) -> None:
+        self._ask("POST", "registered-models/set-tag", name=registered_model, key=key, value=value)
+
+    def drop_tag(self, registered_model: str, key: str) -> None:
+        try:
+            self._ask("DELETE", "registered-models/delete-tag", name=registered_model, key=key)
         except ModelVersionNotFound:
             return
 

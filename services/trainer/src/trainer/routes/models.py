@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from mlplatform.contracts import CONTRACTS, Contract, contract_of
 from mlplatform.errors import ModelVersionNotFound
+from mlplatform.registry.manifest import CHALLENGER
+from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic, read_traffic
 from trainer.promotions.history import Entry
 from trainer.promotions.ledger import ANYBODY, Ledger
 from trainer.promotions.registry import CARD_TAG, GATE_FILE, METRIC_TAG, VERDICT_TAG, Registry, Version
@@ -68,6 +71,26 @@ class Holder(BaseModel):
     since: AwareDatetime | None = Field(description="From the history, which knows nothing of challengers.")
 
 
+class TrafficRequest(BaseModel):
+    """How to share the champion's traffic with the challenger."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    challenger_percent: float = Field(
+        default=0, ge=0, le=100, multiple_of=0.01, description="The challenger's share of all requests.", examples=[5]
+    )
+    shadow: bool = Field(default=False, description="Let it answer a copy of the champion's share, for comparison.")
+    expires_at: AwareDatetime | None = Field(default=None, description="When all is the champion's again.")
+    reason: _Reason = "no reason was given"
+
+    @field_validator("expires_at")
+    @classmethod
+    def _is_to_come(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value <= datetime.now(UTC):
+            raise ValueError("it should be in the future")
+        return value
+
+
 class ModelSummary(BaseModel):
     """A model and who serves it: the champion; the challenger waits, the previous one is what a rollback goes to."""
 
@@ -97,9 +120,22 @@ class VersionSummary(BaseModel):
     card: str | None = Field(description="Where its card is; none of versions before there were cards.")
 
 
-class ModelDetail(ModelSummary):
-    """A model with its latest versions, newest first."""
+class TrafficSummary(BaseModel):
+    """How the traffic is shared; `is_active` only while that very challenger is there and time is not up."""
 
+    challenger: str
+    challenger_percent: float
+    shadow: bool
+    expires_at: AwareDatetime | None
+    is_active: bool
+
+
+class ModelDetail(ModelSummary):
+    """A model with its latest versions, newest first, and how its traffic is shared; none where it is all the
+    champion's.
+    """
+
+    traffic: TrafficSummary | None
     versions: list[VersionSummary]
 
 
@@ -147,6 +183,9 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
         versions = registry.versions(contract.registered_model)
         return ModelDetail(
             **summary,
+            traffic=_traffic(
+                read_traffic(registry.tags(contract.registered_model).get(TRAFFIC_TAG)), summary["aliases"]
+            ),
             versions=[VersionSummary(**_version(contract, version, summary["aliases"])) for version in versions],
         )
 
@@ -181,6 +220,18 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
     def rollback(model: str, asked: RollbackRequest, request: Request) -> Entry:
         return ledger.rollback(contract_of(model), reason=asked.reason, actor=_actor(request))
 
+    @routes.put("/{model}/traffic", summary="Share the champion's traffic with the challenger")
+    def share(model: str, asked: TrafficRequest, request: Request) -> Entry:
+        """The entry of the history that this became. Predictors follow within seconds."""
+        return ledger.share(
+            contract_of(model),
+            percent=asked.challenger_percent,
+            shadow=asked.shadow,
+            expires_at=asked.expires_at,
+            reason=asked.reason,
+            actor=_actor(request),
+        )
+
     @routes.get("/{model}/history", summary="Who served when, and who decided that; or what was live at a time")
     def history(
         model: str,
@@ -207,6 +258,15 @@ def _summary(contract: Contract, registry: Registry, ledger: Ledger) -> dict[str
             alias: Holder(version=version, since=since.get((alias, version))) for alias, version in aliases.items()
         },
     }
+
+
+def _traffic(traffic: Traffic | None, aliases: Mapping[str, str]) -> TrafficSummary | None:
+    if traffic is None:
+        return None
+    in_time = traffic.expires_at is None or traffic.expires_at > datetime.now(UTC)
+    gets_any = bool(traffic.challenger_percent or traffic.shadow)
+    is_active = gets_any and in_time and aliases.get(CHALLENGER) == traffic.challenger
+    return TrafficSummary(**traffic.model_dump(exclude={"salt"}), is_active=is_active)
 
 
 def _version(contract: Contract, version: Version, aliases: Mapping[str, str]) -> dict[str, Any]:

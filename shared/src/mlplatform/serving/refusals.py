@@ -1,0 +1,66 @@
+"""Versions that are known to be bad, and when each may be tried again."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+from mlplatform.errors import ArtifactRejected
+
+_FIRST_SECONDS = 60.0
+_LONGEST_SECONDS = 3600.0
+_MOST = 100
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    error: ArtifactRejected
+    attempts: int
+    again: float
+
+
+class Refusals:
+    """Each time a version is refused it is left alone for twice as long, give or take, up to an hour."""
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._refusals: dict[str, _Refusal] = {}
+
+    def __len__(self) -> int:
+        return len(self._refusals)
+
+    def note(self, version: str, error: ArtifactRejected) -> None:
+        """A version was refused."""
+        before = self._refusals.pop(version, None)
+        attempts = before.attempts + 1 if before else 1
+        pause = min(_FIRST_SECONDS * 2 ** (attempts - 1), _LONGEST_SECONDS)
+        again = self._now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 # jitter, no secret
+        self._refusals[version] = _Refusal(error, attempts, again)
+        if len(self._refusals) > _MOST:
+            del self._refusals[next(iter(self._refusals))]
+
+    def forget(self, version: str) -> None:
+        """A version proved good after all."""
+        self._refusals.pop(version, None)
+
+    def check(self, version: str) -> None:
+        """Let a version be tried.
+
+        Raises:
+            ArtifactRejected: as it was refused before, and it is not time yet.
+        """
+        refusal = self._refusals.get(version)
+        if refusal and refusal.again > self._now():
+            raise refusal.error
+
+    def told(self) -> dict[str, dict[str, object]]:
+        """All of them, for the health endpoint."""
+        return {
+            version: {
+                "reason": refusal.error.reason,
+                "detail": str(refusal.error),
+                "attempts": refusal.attempts,
+                "again_in_seconds": round(max(0.0, refusal.again - self._now()), 1),
+            }
+            for version, refusal in self._refusals.items()
+        }

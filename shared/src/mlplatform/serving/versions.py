@@ -1,0 +1,112 @@
+"""Brings versions from the cache or the registry into memory, off the request path."""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from mlplatform.contracts import Contract
+from mlplatform.errors import ArtifactRejected
+from mlplatform.registry import Fetcher, StoredVersion
+from mlplatform.runtime import RUNTIME, LiveModel, VersionTable
+from mlplatform.serving.refusals import Refusals
+from mlplatform.telemetry.predictor import PredictorMetrics
+from mlplatform.verification import Trial, load
+
+_log = structlog.get_logger(__name__)
+
+
+class Versions:
+    """Fetch, try, load: once for each version, however many ask for it at the same time."""
+
+    def __init__(
+        self,
+        *,
+        contract: Contract,
+        fetcher: Fetcher,
+        trial: Trial,
+        table: VersionTable,
+        metrics: PredictorMetrics,
+    ) -> None:
+        self.contract = contract
+        self._fetcher = fetcher
+        self._trial = trial
+        self.table = table
+        self._metrics = metrics
+        self._under_way: dict[str, asyncio.Task[LiveModel]] = {}
+        self._waiting: Counter[str] = Counter()
+        self.refusals = Refusals()
+
+    async def get(self, version: str) -> LiveModel:
+        """A version that is loaded already or that is loaded now; that is given up when nobody waits for it any more.
+
+        Raises:
+            ArtifactRejected: it must not take traffic, as was found now or lately.
+            RegistryUnavailable, ModelVersionNotFound: as the registry says.
+        """
+        live = self.table.get(version)
+        if live:
+            return live
+        if version not in self._under_way or self._under_way[version].cancelling():
+            self.refusals.check(version)
+            task = asyncio.create_task(self._bring(version))
+            self._under_way[version] = task
+            task.add_done_callback(lambda done: self._settled(version, done))
+        task = self._under_way[version]
+        self._waiting[version] += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._waiting[version] -= 1
+            if not self._waiting[version]:
+                del self._waiting[version]
+                task.cancel()  # of one that is done, nothing comes of that
+
+    async def from_cache(self, version: str) -> LiveModel | None:
+        """A version without asking the registry; none when the cache has it not, or not in good order.
+
+        Raises:
+            ArtifactRejected: it must not take traffic.
+        """
+        stored = await asyncio.to_thread(self._fetcher.cached, version)
+        return await self._take_in(stored) if stored else None
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = [*self._under_way.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _bring(self, version: str) -> LiveModel:
+        try:
+            return await self._take_in(await self._fetcher.fetch(version))
+        except ArtifactRejected as error:
+            self.refusals.note(version, error)
+            self._metrics.refused(error.reason)
+            _log.warning(
+                "version refused", model=self.contract.model, version=version, reason=error.reason, detail=str(error)
+            )
+            raise
+
+    async def _take_in(self, stored: StoredVersion) -> LiveModel:
+        if await asyncio.to_thread(self._fetcher.tried_with, stored.version) != RUNTIME:
+            await self._trial(self.contract, stored)
+            await self._keep(stored)
+        live = await asyncio.to_thread(load, self.contract, stored)
+        pinned = self.table.add(live)
+        self.refusals.forget(stored.version)
+        _log.info("version loaded", model=self.contract.model, version=stored.version)
+        return pinned
+
+    async def _keep(self, stored: StoredVersion) -> None:
+        try:
+            await asyncio.to_thread(self._fetcher.keep, stored, tried_with=RUNTIME)
+        except OSError as error:  # a full disk costs the next start, not this one
+            _log.warning("version not cached", model=self.contract.model, version=stored.version, error=str(error))
+
+    def _settled(self, version: str, done: asyncio.Task[LiveModel]) -> None:
+        if self._under_way.get(version) is done:
+            del self._under_way[version]
+        if not done.cancelled():
+            done.exception()  # whoever asked has it, if he is still there

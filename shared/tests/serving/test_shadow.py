@@ -1,0 +1,189 @@
+from collections.abc import Iterator
+from threading import Event
+
+import numpy as np
+import pytest
+from shared.tests.conftest import classification_onnx, regression_onnx
+
+from mlplatform.contracts import HOUSING, IRIS, Contract
+from mlplatform.runtime import Answer, LiveModel, OnnxModel, TrainingRange
+from mlplatform.serving.instances import ManyRows, OneRow
+from mlplatform.serving.prediction import Prediction, predict, predict_few
+from mlplatform.serving.shadow import Pair, Shadow, Shadows
+from mlplatform.telemetry.metrics import process_registry
+from mlplatform.telemetry.shadow import ShadowMetrics
+
+SECONDS = 10
+
+
+class Log:
+    """Keeps pairs, and tells when there are as many as were waited for."""
+
+    def __init__(self, expected: int) -> None:
+        self.pairs: list[Pair] = []
+        self._expected = expected
+        self._is_full = Event()
+
+    def __call__(self, pair: Pair) -> None:
+        self.pairs.append(pair)
+        if len(self.pairs) == self._expected:
+            self._is_full.set()
+
+    def wait(self) -> None:
+        assert self._is_full.wait(SECONDS)
+
+
+class Desk:
+    """Metrics, and the shadows that write them."""
+
+    def __init__(self) -> None:
+        self.collectors = process_registry()
+        self.metrics = ShadowMetrics(self.collectors, "m")
+        self.open: list[Shadow] = []
+
+    def shadow(self, challenger: LiveModel, log: Log) -> Shadow:
+        self.open.append(Shadow(challenger, self.metrics, log))
+        return self.open[-1]
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.collectors.get_sample_value(f"mlplatform_shadow_{name}", {"model": "m", **labels})
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    for shadow in desk.open:
+        shadow.close()
+
+
+def live(version: str, onnx: bytes, contract: Contract = HOUSING) -> LiveModel:
+    width = len(contract.feature_names)
+    seen = TrainingRange(contract.feature_names, (-1e9,) * width, (1e9,) * width)
+    return LiveModel(version, OnnxModel(contract, onnx), seen)
+
+
+def one(champion: LiveModel, row: OneRow, prediction_id: str = "id") -> Prediction:
+    [prediction] = predict_few(champion, [row], [prediction_id])
+    return prediction
+
+
+ROW = OneRow(tuple(HOUSING.example.values()))
+
+
+def test_both_answers_are_paired_under_the_id_of_the_prediction(desk: Desk) -> None:
+    champion, log = live("1", regression_onnx(1.0)), Log(2)
+    shadow = desk.shadow(live("2", regression_onnx(1.1)), log)
+    many = ManyRows(np.array([ROW.values, ROW.values]))
+    shadow.offer(champion, ROW, one(champion, ROW, "single"))
+    shadow.offer(champion, many, predict(champion, many, "many"))
+    log.wait()
+    single, both = log.pairs
+    assert (single.prediction_id, single.champion_version, single.challenger_version) == ("single", "1", "2")
+    assert single.challenger.predictions[0] == pytest.approx(1.1 * single.champion.predictions[0])
+    assert (both.prediction_id, len(both.rows), len(both.champion.predictions)) == ("many", 2, 2)
+    assert desk.sample("requests_total", outcome="compared") == 2
+    assert desk.sample("rows_total") == 3
+    assert desk.sample("disagreements_total") == 3
+    assert desk.sample("difference_bucket", le="0.05") == 0
+    assert desk.sample("difference_bucket", le="0.2") == 3
+    assert desk.sample("latency_difference_seconds_count") == 2
+
+
+def test_the_same_numbers_do_not_disagree(desk: Desk) -> None:
+    champion, log = live("1", regression_onnx()), Log(1)
+    desk.shadow(live("2", regression_onnx()), log).offer(champion, ROW, one(champion, ROW))
+    log.wait()
+    assert desk.sample("disagreements_total") == 0
+
+
+def test_labels_disagree_when_they_differ(desk: Desk) -> None:
+    row = OneRow(tuple(IRIS.example.values()))
+    champion, log = live("1", classification_onnx("setosa"), IRIS), Log(1)
+    shadow = desk.shadow(live("2", classification_onnx("virginica"), IRIS), log)
+    shadow.offer(champion, row, one(champion, row))
+    log.wait()
+    assert desk.sample("disagreements_total") == 1
+    assert desk.sample("difference_bucket", le="1e-06") == 1
+
+
+class Hanging:
+    """A model that answers when it may."""
+
+    def __init__(self) -> None:
+        self.is_asked = Event()
+        self.may_answer = Event()
+
+    def predict(self, _rows: object) -> Answer:
+        self.is_asked.set()
+        assert self.may_answer.wait(SECONDS)
+        return Answer([1.0], [])
+
+
+def test_a_challenger_that_hangs_fills_its_queue_and_the_rest_is_dropped_and_counted(desk: Desk) -> None:
+    champion, model = live("1", regression_onnx()), Hanging()
+    challenger = LiveModel("2", model, champion.training_range)  # type: ignore[arg-type] # one method is used
+    shadow = desk.shadow(challenger, Log(1))
+    prediction = one(champion, ROW)
+    shadow.offer(champion, ROW, prediction)
+    assert model.is_asked.wait(SECONDS)
+    for _ in range(1_000):
+        shadow.offer(champion, ROW, prediction)
+    assert desk.sample("dropped_total") == 1_000 - 256
+    assert desk.sample("requests_total", outcome="compared") == 0
+    model.may_answer.set()
+
+
+class Failing:
+    """A model of whose every run an error comes."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def predict(self, _rows: object) -> None:
+        self.calls += 1
+        raise RuntimeError("no")
+
+
+def test_a_challenger_that_fails_is_counted_and_asked_again(desk: Desk) -> None:
+    champion, log = live("1", regression_onnx()), Log(1)
+    good = live("2", regression_onnx())
+    failing = LiveModel("2", Failing(), good.training_range)  # type: ignore[arg-type] # one method is used
+    shadow = desk.shadow(failing, log)
+    shadow.offer(champion, ROW, one(champion, ROW))
+    shadow.offer(champion, ROW, one(champion, ROW))
+    finished = desk.shadow(good, log)
+    finished.offer(champion, ROW, one(champion, ROW))
+    log.wait()
+    shadow.close()
+    assert shadow.ends(SECONDS)
+    assert desk.sample("requests_total", outcome="failed") == failing.model.calls  # type: ignore[attr-defined] # as above
+
+
+def test_a_log_that_fails_costs_its_pair_and_not_the_shadow(desk: Desk) -> None:
+    class Full(Log):
+        def __call__(self, pair: Pair) -> None:
+            super().__call__(pair)
+            raise OSError("no space left")
+
+    champion, log = live("1", regression_onnx()), Full(2)
+    shadow = desk.shadow(live("2", regression_onnx()), log)
+    shadow.offer(champion, ROW, one(champion, ROW))
+    shadow.offer(champion, ROW, one(champion, ROW))
+    log.wait()
+
+
+def test_there_is_one_shadow_for_each_challenger_and_none_without(desk: Desk) -> None:
+    shadows = Shadows(desk.metrics)
+    shadows.follow(live("2", regression_onnx()))
+    first = shadows.current
+    shadows.follow(live("2", regression_onnx()))
+    assert shadows.current is first
+    shadows.follow(live("3", regression_onnx()))
+    assert shadows.current is not None
+    assert shadows.current.version == "3"
+    shadows.close()
+    assert shadows.current is None
+    assert first is not None
+    assert first.ends(SECONDS)
+    assert not shadows.is_stuck

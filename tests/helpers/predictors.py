@@ -1,0 +1,89 @@
+"""Real predictors of the housing model, each a process of its own with a cache of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from mlplatform.contracts import HOUSING
+from tests.helpers.ports import first_of_free_ports
+from tests.helpers.waiting import wait_until
+
+ROW = json.dumps(dict(HOUSING.example)).encode()
+_START_SECONDS = 30
+
+
+class Predictor:
+    """A predictor that asks an MLflow at a URL twice a second."""
+
+    def __init__(self, mlflow_url: str, folder: Path) -> None:
+        self.port = first_of_free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._mlflow_url, self._folder = mlflow_url, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start, and return at once."""
+        settings = {
+            "MLPLATFORM_PORT": str(self.port),
+            "MLPLATFORM_MLFLOW_URL": self._mlflow_url,
+            "MLPLATFORM_CACHE_DIR": str(self._folder / "cache"),
+            "MLPLATFORM_POLL_SECONDS": "0.5",
+        }
+        with (self._folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "housing_predictor.app"]
+            self._process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
+
+    def stop(self) -> int:
+        """Ask it to end, and say how it did."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes."""
+        assert self._process is not None
+        return int(psutil.Process(self._process.pid).memory_info().rss)
+
+    def health(self) -> dict[str, Any]:
+        return dict(httpx.get(f"{self.url}/health", timeout=5).json())
+
+    def predict(self, **headers: str) -> dict[str, Any]:
+        response = httpx.post(f"{self.url}/predict", content=ROW, headers=headers, timeout=10)
+        return {"status": response.status_code, **response.json()}
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of a metric of the platform's; 0 where there is none."""
+        wanted = {"model": "housing", **labels}
+        for family in text_string_to_metric_families(httpx.get(f"{self.url}/metrics", timeout=5).text):
+            for sample in family.samples:
+                if sample.name == f"mlplatform_{name}" and sample.labels == wanted:
+                    return float(sample.value)
+        return 0.0
+
+    def serves(self) -> str | None:
+        """The version that serves; none as long as there is none."""
+        try:
+            return self.health().get("version")
+        except httpx.TransportError:
+            return None
+
+    def wait_for(self, version: str) -> None:
+        """Until a version serves."""
+        wait_until(lambda: self.serves() == version, within_seconds=_START_SECONDS, what=f"version {version}")
