@@ -83,8 +83,8 @@ class Line:
 def test_two_hundred_promotions_and_rollbacks_lose_no_request(
     mlflow: StubMlflow, replicas: list[Predictor], say: Say
 ) -> None:
-    """Promotions and rollbacks take turns. A version that nobody has seen is challenger until both replicas have it; then
-    it becomes champion, and the next one challenger.
+    """Promotions and rollbacks take turns. A version that nobody has seen is challenger until both replicas have it;
+    then it becomes champion, and the next one challenger.
     """
     challenger = 1
     line, memory = Line(mlflow), {}
