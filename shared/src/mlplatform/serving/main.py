@@ -28,10 +28,12 @@ def run(contract: Contract) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_COLLECT_EVERY)
     app = create_app(contract, settings, tracing=open_tracing(service, settings.otlp_endpoint))
+    status = 1
     try:
         serve(app, settings.host, settings.port, http=answering_at_once(PATH, app.state.predict))
+        status = 0
     finally:
         if app.state.shadows.is_stuck:  # the interpreter cannot end beside a thread that never comes back
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(0)
+            os._exit(status)
