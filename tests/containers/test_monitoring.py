@@ -179,6 +179,10 @@ def test_100000_hostile_requests_make_no_series(stack: Stack, prometheus: Promet
         time.sleep(SCRAPES_SECONDS)
         return {s["metric"]["job"]: s["value"][1] for s in prometheus.query(count)}
 
+    def replicas_watched() -> int:
+        return len(prometheus.query('up{job="housing-predictor"}'))
+
+    wait_until(lambda: replicas_watched() == 1, within_seconds=60, what="no replica of before is remembered", every=1)
     hostile.send(stack.ports["GATEWAY_PORT"], 500)  # whatever a first one makes is there
     before = series()
     assert hostile.send(stack.ports["GATEWAY_PORT"], 100_000) == 100_000
