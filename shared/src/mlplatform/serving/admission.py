@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mlplatform.errors import Overloaded
 
-_BREATH_SECONDS = 0.001
+_BREATH_SECONDS = 0.0015
 
 
 class Admission:
