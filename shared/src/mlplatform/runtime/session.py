@@ -26,7 +26,7 @@ RUNTIME = f"onnxruntime {ort.__version__}"
 FEW = 32
 """As many rows as `run_few` is made for: it keeps a tensor of each number of rows."""
 
-_AT_ONCE = 512  # rows of one run: less than two milliseconds
+_AT_ONCE = 256  # rows of one run: less than a millisecond
 
 Rows = NDArray[np.float64]
 RunFew = Callable[[Sequence[Sequence[float]]], tuple[list[float], None] | tuple[list[str], list[list[float]]]]
