@@ -67,7 +67,7 @@ def run_job(job_id: str, jobs: JobStore, training: Training, worker: str) -> Non
             _log.exception("training failed")
             jobs.fail(job, f"{type(error).__name__}: {error}")
             raise
-        except BaseException:
+        except BaseException:  # how Celery ends a child that has to stop
             _log.warning("the worker has to stop; the job waits for another")
             with suppress(DatabaseUnavailable):  # its lease runs out, then
                 jobs.hand_back(job)
