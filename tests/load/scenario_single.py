@@ -10,6 +10,7 @@ from tests.load.targets import single_bodies
 from tests.load.workbench import Workbench
 
 _BESIDE = "ours, as gateway"
+_FEW, _MANY = 16, 64
 
 _OF_BARE = Bar("ours / bare ASGI", 0.50)
 _OF_FASTAPI = Bar("ours / FastAPI route", 3)
@@ -17,7 +18,7 @@ _OF_DIRECT = Bar("gateway / ours direct", 0.80)
 
 
 def single(bench: Workbench, addresses: Addresses) -> Result:
-    """16 connections, one row in each request."""
+    """One row in each request, on 16 connections; through the gateway on 64, so that both cores always have work."""
     bodies = single_bodies(bench.model)
     targets = {
         "bare ASGI": addresses.bare.target("/predict", bodies),
@@ -29,11 +30,19 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
     }
     for name in ("ours", "gateway", "FastAPI route"):
         refuse_wrong_answers(name, targets[name], bench.model, rows=1)
-    cores = dict.fromkeys((_BESIDE, "gateway"), bench.cores.load_of_gateway)
-    turns = {name: bench.turn(f"single {name}", target, load_core=cores.get(name)) for name, target in targets.items()}
+    pair = (_BESIDE, "gateway")
+    turns = {
+        name: bench.turn(
+            f"single {name}",
+            target,
+            connections=_MANY if name in pair else _FEW,
+            load_core=bench.cores.load_of_gateway if name in pair else None,
+        )
+        for name, target in targets.items()
+    }
     rounds = interleave(turns, bench.options.rounds)
     return Result(
-        title="One row, 16 connections",
+        title=f"One row, {_FEW} connections",
         rounds=rounds,
         verdicts=[
             compared(_OF_BARE, rounds, "ours", "bare ASGI"),
@@ -43,6 +52,7 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
         reference="bare ASGI",
         notes=[
             f"{len(bodies)} different rows take turns; the same one again and again finds the trees in the caches.",
-            "The gateway has a core of its own; of two cores, load and server then share one, as in the line before.",
+            f"The gateway has a core of its own and {_MANY} connections; of two cores, load and server then share one, as in "
+            "the line before.",
         ],
     )
