@@ -52,7 +52,6 @@ def single(bench: Workbench, addresses: Addresses) -> Result:
         reference="bare ASGI",
         notes=[
             f"{len(bodies)} different rows take turns; the same one again and again finds the trees in the caches.",
-            f"The gateway has a core of its own and {_MANY} connections; of two cores, load and server then share one, as in "
-            "the line before.",
+            f"The gateway has a core of its own and {_MANY} connections; of two cores, load and server share one.",
         ],
     )

@@ -3,21 +3,24 @@
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from numpy.typing import NDArray
 from shared.tests.conftest import Publish
 from shared.tests.serving.conftest import until_ready
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from mlplatform.contracts import HOUSING
-from mlplatform.runtime.session import FEW
+from mlplatform.runtime.session import FEW, Rows
 from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
 from mlplatform.serving.predict import Answer, PredictEndpoint, Waiting
@@ -303,6 +306,24 @@ async def test_a_client_that_is_gone_costs_the_others_nothing(running: Running, 
         assert await connection.status() == httpx.codes.OK
 
 
+async def test_long_work_is_not_begun_for_a_client_that_has_left(
+    app: FastAPI, running: Running, connection: Connection
+) -> None:
+    slow = Slow()
+    app.state.slot.live = replace(app.state.slot.live, model=slow)
+    connection.send(post(LONG))
+    await until(slow.has_begun.is_set, pause)
+    async with running.connect() as leaving:
+        leaving.send(post(LONG))
+        await until(lambda: app.state.admission.in_flight == 2, pause)
+    await until(lambda: app.state.admission.in_flight == 1, pause)
+    slow.may_end.set()
+    assert await connection.status() == httpx.codes.OK
+    connection.send(post(LONG))
+    assert await connection.status() == httpx.codes.OK
+    assert slow.runs == 2
+
+
 async def test_rows_of_one_turn_that_wait_for_different_versions_are_answered_by_theirs(
     app: FastAPI, publish: Publish
 ) -> None:
@@ -332,6 +353,20 @@ class Broken:
 
     def run_few(self, _rows: object) -> None:
         raise RuntimeError("no memory")
+
+
+class Slow:
+    """A model that answers when the test lets it."""
+
+    def __init__(self) -> None:
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+        self.runs = 0
+
+    def run(self, rows: Rows) -> tuple[NDArray[np.float64], None]:
+        self.runs += 1
+        self.has_begun.set()
+        assert self.may_end.wait(timeout=10)
+        return rows.sum(axis=1), None
 
 
 def answered(endpoint: PredictEndpoint, answer: Answer | Waiting) -> bytes:

@@ -127,6 +127,7 @@ def create_app(
     )
     app.state.predict = endpoint
     app.state.shadows = shadows
+    app.state.slot = slot
     app.router.routes.append(Route(PATH, endpoint))
     app.include_router(health_routes(contract, slot, table, versions, watcher))
     describe_predict(app, contract, settings.max_rows)

@@ -4,6 +4,8 @@ For an answer that has nothing to wait for, the task, the events and the two wri
 prediction. What is unusual in any way goes the usual way: through uvicorn's own protocol to an ASGI callable.
 """
 
+import asyncio
+from functools import partial
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -38,6 +40,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
     _is_waiting = False  # for the end of the turn
     _is_last = False
     _last_read = 0.0
+    _work: "asyncio.Future[Any] | None" = None  # of the bulk lane, for whoever is at the other end
     _default_headers: Headers | None = None
     _default_lines = b""
 
@@ -151,7 +154,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 # uvicorn's own type
         if cycle.scope["path"] == self.path:
             self.endpoint.arrived()
-            app = self.endpoint.admitted
+            app = partial(self.endpoint.admitted, watch=self._watch_work)
         super()._start_asgi_task(cycle, app)
 
     # uvicorn makes and cancels a timer for each request; here one stays, and looks when the last bytes came.
@@ -175,6 +178,11 @@ class _AtOnceProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._forget_idleness()
+        if self._work is not None:
+            self._work.cancel()
+
+    def _watch_work(self, work: "asyncio.Future[Any]") -> None:
+        self._work = work
 
     def _watch_idleness(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)

@@ -1,13 +1,8 @@
-"""The bytes of a request, and whether anybody still waits for its answer."""
-
-import asyncio
-from typing import TypeVar
+"""The bytes of a request."""
 
 from starlette.types import Receive
 
 from mlplatform.errors import BodyTooLarge
-
-Result = TypeVar("Result")
 
 
 class ClientDisconnected(Exception):  # a fact, not a failure of ours
@@ -37,24 +32,6 @@ async def read_body(receive: Receive, content_length: bytes | None, max_bytes: i
         if not message.get("more_body", False):
             return bytes(body)
         message = await receive()
-
-
-async def until_disconnect(receive: Receive, working: asyncio.Future[Result]) -> Result:
-    """The result of the work, which is cancelled when the client goes away first.
-
-    Raises:
-        ClientDisconnected: the client went away.
-    """
-    leaving = asyncio.ensure_future(receive())
-    leaving.add_done_callback(lambda _: working.cancel())
-    try:
-        return await working
-    except asyncio.CancelledError:
-        if leaving.done():
-            raise ClientDisconnected from None
-        raise
-    finally:
-        leaving.cancel()
 
 
 def _check(body: bytes | bytearray, max_bytes: int) -> None:

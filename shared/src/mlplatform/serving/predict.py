@@ -1,11 +1,12 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from itertools import groupby
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
@@ -28,7 +29,7 @@ from mlplatform.errors import (
 )
 from mlplatform.runtime import LiveModel, Slot
 from mlplatform.serving.admission import Admission, overloaded
-from mlplatform.serving.body import ClientDisconnected, read_body, until_disconnect
+from mlplatform.serving.body import ClientDisconnected, read_body
 from mlplatform.serving.bulk import BulkLane
 from mlplatform.serving.formats import Format
 from mlplatform.serving.instances import OneRow
@@ -46,6 +47,8 @@ SHORT_BYTES = 4 * 1024
 CLIENT = b"x-client-id"
 
 Headers = list[tuple[bytes, bytes]]
+Rendered = tuple[Prediction, bytes]
+Watch = Callable[["asyncio.Future[Any]"], None]
 
 _JSON = "application/json"
 _JSON_BYTES = _JSON.encode()
@@ -116,6 +119,10 @@ class Waiting(NamedTuple):
     row: OneRow
 
 
+def _nobody(_working: "asyncio.Future[Any]") -> None:
+    """Watch over nothing: the work is done whether the client stays or not."""
+
+
 class PredictEndpoint:
     """POST rows, get predictions; waits for nothing but the body and the session."""
 
@@ -148,12 +155,14 @@ class PredictEndpoint:
         """Count a request that `admitted` will be called with."""
         self._admission.in_flight += 1
 
-    async def admitted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The same for a server that counts a request as it arrives, before it is its turn."""
+    async def admitted(self, scope: Scope, receive: Receive, send: Send, watch: Watch = _nobody) -> None:
+        """The same for a server that counts a request as it arrives, before it is its turn; with `watch` it takes work
+        that it cancels when the client has left.
+        """
         request = Request(scope["path"], scope["headers"])
         try:
             _check_method(scope["method"])
-            answer = await self._answer(request, receive)
+            answer = await self._answer(request, receive, watch)
         except ClientDisconnected:
             return
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
@@ -211,18 +220,29 @@ class PredictEndpoint:
         except Exception as error:  # noqa: BLE001 # as above
             return self._refusal(waiting.request, error)
 
-    async def _answer(self, request: Request, receive: Receive) -> Answer:
+    async def _answer(self, request: Request, receive: Receive, watch: Watch) -> Answer:
         self._admission.check()
         asked, answered = self._agree(request)
         live = self._choose(request) or await self._router.bring(request.headers, request.id)
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
 
-        def work() -> tuple[Prediction, bytes]:
+        def work() -> Rendered:
             prediction = self._router.predict(live, asked.parse(body), request.prediction_id)
             return prediction, answered.render(prediction)
 
-        done = work() if len(body) <= SHORT_BYTES else await until_disconnect(receive, self._bulk.run(work))
+        done = work() if len(body) <= SHORT_BYTES else await self._in_its_lane(work, watch)
         return self._prediction(request, answered, *done)
+
+    async def _in_its_lane(self, work: Callable[[], Rendered], watch: Watch) -> Rendered:
+        working = self._bulk.run(work)
+        watch(working)
+        try:
+            return await working
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            raise ClientDisconnected from None
 
     def _choose(self, request: Request) -> LiveModel | None:
         if self._slot.split is None and PIN not in request.headers:

@@ -26,6 +26,7 @@ class Distribution:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
+        self._array = np.array(bounds, dtype=np.float64)
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
@@ -36,7 +37,7 @@ class Distribution:
 
     def add_many(self, numbers: NDArray[np.float64]) -> None:
         """Count many."""
-        places = np.searchsorted(self.bounds, numbers, side="left")
+        places = self._array.searchsorted(numbers)
         added = np.bincount(places, minlength=len(self.counts)).tolist()
         self.counts = [before + more for before, more in zip(self.counts, added, strict=True)]
         self.sum += float(numbers.sum())

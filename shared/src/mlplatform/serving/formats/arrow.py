@@ -88,10 +88,10 @@ class ArrowFormat:
         ]
         if errors:
             raise violation(errors)
-        rows = np.empty((batch.length, len(columns)))
-        for position, column in enumerate(columns):
-            rows[:, position] = np.frombuffer(column.buffer(1))[column.offset : column.offset + column.length]
-        return rows
+        # All columns at once: whenever numpy copies many numbers it lets the interpreter go and waits for it again.
+        numbers = [memoryview(column.buffer(1))[column.offset : column.offset + column.length] for column in columns]
+        together = b"".join(numbers)
+        return np.ascontiguousarray(np.frombuffer(together).reshape(len(columns), batch.length).T)
 
     def _out_of_bounds(self, rows: Rows) -> ContractViolation:
         wrong = ~((rows >= self._low) & (rows <= self._high))
