@@ -433,12 +433,64 @@ INFRASTRUCTURE = (
         (("nginx_connections_active", "active"), ("nginx_connections_waiting", "waiting")),
     ),
     Panel(
-        "MLflow and Postgres, as their clients see them",
+        "MLflow and Postgres answer",
         "none",
         (
             ("min by (model) (mlplatform_registry_reachable)", "MLflow, from {{model}}"),
             ("max(mlplatform_database_reachable)", "Postgres, from the trainer"),
         ),
+    ),
+    Panel(
+        "MLflow: calls",
+        "reqps",
+        (
+            (
+                "sum by (job, call, code) (rate(mlplatform_registry_requests_total[$__rate_interval])) > 0",
+                "{{job}} {{call}} {{code}}",
+            ),
+        ),
+        about="As the predictors and the trainer's API make them; `none` had no answer.",
+    ),
+    Panel(
+        "MLflow: time to answer, 99 %",
+        "s",
+        (
+            (
+                (
+                    "histogram_quantile(0.99,"
+                    " sum by (le, job) (rate(mlplatform_registry_request_duration_seconds_bucket[5m])))"
+                ),
+                "{{job}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Postgres: connections",
+        "none",
+        (
+            ("max by (database) (mlplatform_postgres_connections)", "{{database}}"),
+            ("max(mlplatform_postgres_connections_max)", "limit, all together"),
+        ),
+    ),
+    Panel(
+        "Postgres: transactions",
+        "ops",
+        (
+            (
+                "max by (database, outcome) (rate(mlplatform_postgres_transactions_total[$__rate_interval]))",
+                "{{database}} {{outcome}}",
+            ),
+            (
+                "max by (database) (rate(mlplatform_postgres_deadlocks_total[$__rate_interval]))",
+                "{{database}} deadlocks",
+            ),
+        ),
+    ),
+    Panel("Postgres: size", "bytes", (("max by (database) (mlplatform_postgres_size_bytes)", "{{database}}"),)),
+    Panel(
+        "nginx: requests",
+        "reqps",
+        (("sum by (route) (rate(mlplatform_gateway_requests_total[$__rate_interval])) > 0", "{{route}}"),),
     ),
     Panel("Memory", "bytes", (("process_resident_memory_bytes", "{{job}} {{instance}}"),)),
     Panel("Processor", "none", (("rate(process_cpu_seconds_total[$__rate_interval])", "{{job}} {{instance}}"),)),

@@ -130,6 +130,20 @@ def _shadow(**series: str) -> Series:
     return {names[name]: values for name, values in series.items()}
 
 
+def _connections(values: str) -> Series:
+    """To two databases, as two replicas tell the same; the other one has eight, and 110 are allowed."""
+    name = 'mlplatform_postgres_connections{{instance="{}",database="{}"}}'
+    limit = {f'mlplatform_postgres_connections_max{{instance="{t}"}}': "110x100" for t in "12"}
+    here = {name.format(t, "trainer"): values for t in "12"}
+    return {**limit, **here, **{name.format(t, "mlflow"): "8x100" for t in "12"}}
+
+
+def _calls(**series: str) -> Series:
+    codes = {"good": "2xx", "failed": "5xx", "unanswered": "none"}
+    name = f'mlplatform_registry_requests_total{{{_PREDICTOR},call="runs/get",code="'
+    return {f'{name}{codes[kind]}"}}': values for kind, values in series.items()}
+
+
 def _shared(share: str, ok: str, fallbacks: str) -> Series:
     return {
         f'mlplatform_challenger_share{{{_PREDICTOR},model="iris"}}': share,
@@ -507,6 +521,28 @@ CASES = (
             f"mlplatform_disk_size_bytes{{{_PREDICTOR}}}": "100x99",
         },
         over_at="8m",
+    ),
+    Case(
+        "PostgresConnectionsRunOut",
+        fires=_connections("81x60"),
+        at="310s",
+        before="290s",
+        silent={"just below": _connections("80x60")},
+        resolves=_connections("81x40 9x60"),
+        over="8m",
+    ),
+    Case(
+        "RegistryFails",
+        fires=_calls(good="0+89x100", failed="0+6x100", unanswered="0+5x100"),
+        at="340s",
+        before="290s",
+        silent={
+            "just below": _calls(good="0+91x100", failed="0+4x100", unanswered="0+5x100"),
+            "a few calls": _calls(good="0x100", failed="0+1x4 4x96", unanswered="0x100"),
+            "no traffic": _calls(good="7x100", failed="7x100", unanswered="7x100"),
+        },
+        resolves=_calls(good="0+89x100", failed="0+6x40 240x60", unanswered="0+5x40 200x60"),
+        over="13m",
     ),
     _gauge(
         "FilesRunOut",
