@@ -28,7 +28,7 @@ def main() -> None:
         file.write(f"*:*:*:*:{_SECRET.read_text().strip()}\n")
     os.environ["PGPASSFILE"] = str(_PASSWORD_FILE)
     arguments = {"migrate": ["db", "upgrade", _DATABASE], "server": ["server", *_SERVER]}[sys.argv[1]]
-    os.execv(sys.executable, ["mlflow", "/app/server/command.py", *arguments])  # noqa: S606 # no shell is what we want
+    os.execv(sys.executable, [sys.executable, "/app/server/command.py", *arguments])  # noqa: S606 # no shell is what we want
 
 
 if __name__ == "__main__":

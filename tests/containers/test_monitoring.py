@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from tests.helpers import hostile
 from tests.helpers.compose import BODIES, Stack, say
 from tests.helpers.exposed import documented
-from tests.helpers.expressions import metrics_in, of_dashboards, of_rules
+from tests.helpers.expressions import metrics_in, of_dashboards, of_rules, of_runbooks
 from tests.helpers.prometheus import Prometheus, Receiver, inhibited
 from tests.helpers.steady_load import SteadyLoad
 from tests.helpers.waiting import wait_until
@@ -146,7 +146,7 @@ def test_every_expression_has_data_and_every_metric_is_there(prometheus: Prometh
     names = set(prometheus_names(prometheus))
     missing = {
         metric: where
-        for where, expression in (*of_rules(), *of_dashboards())
+        for where, expression in (*of_rules(), *of_dashboards(), *of_runbooks())
         if where not in WITHOUT_DATA
         for metric in metrics_in(expression)
         if not names & {metric, f"{metric}_bucket"}

@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from monitoring.grafana.__main__ import FOLDER, dashboard
 from monitoring.grafana.panels import ANNOTATIONS, DASHBOARDS
 from tests.helpers.exposed import documented
-from tests.helpers.expressions import of_dashboards, of_rules
+from tests.helpers.expressions import of_dashboards, of_rules, of_runbooks
 from tests.helpers.promtool import ROOT, check
 
 GRAFANA = ROOT / "monitoring" / "grafana"
@@ -77,9 +77,11 @@ def test_what_grafanas_types_do_not_know_would_be_seen() -> None:
 
 
 def test_every_expression_parses(tmp_path: Path) -> None:
-    rules = [{"record": f"panel:{index}", "expr": expression} for index, (_, expression) in enumerate(of_dashboards())]
-    (tmp_path / "panels.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
-    is_good, said = check("promtool", "check", "rules", "--lint=none", "panels.yml", folder=tmp_path)
+    """Those of the runbooks, too."""
+    expressions = (*of_dashboards(), *of_runbooks())
+    rules = [{"record": f"expression:{index}", "expr": expression} for index, (_, expression) in enumerate(expressions)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "expressions", "rules": rules}]}))
+    is_good, said = check("promtool", "check", "rules", "--lint=none", "rules.yml", folder=tmp_path)
     assert is_good, said
 
 
