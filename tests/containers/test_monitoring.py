@@ -165,8 +165,16 @@ def prometheus_names(prometheus: Prometheus) -> list[str]:
     return list(answer["data"])
 
 
-def test_three_replicas_are_three_targets_and_count_every_request_once(stack: Stack, prometheus: Prometheus) -> None:
+@pytest.fixture
+def three_replicas(stack: Stack) -> Iterator[None]:
+    """Of the predictor for housing."""
     stack.scale("housing-predictor", 3)
+    yield
+    stack.scale("housing-predictor", 1)
+
+
+@pytest.mark.usefixtures("three_replicas")
+def test_three_replicas_are_three_targets_and_count_every_request_once(stack: Stack, prometheus: Prometheus) -> None:
     wait_until(
         lambda: prometheus.value('count(up{job="housing-predictor"} == 1)') == 3,
         within_seconds=30,
@@ -189,7 +197,6 @@ def test_three_replicas_are_three_targets_and_count_every_request_once(stack: St
     ]
     assert len(each) == 3
     assert min(each) > 0
-    stack.scale("housing-predictor", 1)
 
 
 def test_100000_hostile_requests_make_no_series(stack: Stack, prometheus: Prometheus) -> None:

@@ -38,7 +38,7 @@ class Prometheus:
         """Until all that has happened so far is known: every target was asked since."""
         now = time.time() + _COUNTED_SECONDS
         wait_until(
-            lambda: all(float(series["value"][1]) > now for series in self.query("timestamp(up == 1)")),
+            lambda: all(float(series["value"][1]) > now for series in self.query("timestamp(up)")),
             within_seconds=_SCRAPED_SECONDS,
             what="a scrape of every target",
             every=0.5,
