@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 ALERTS = {name for name, _ in of_rules() if ":" not in name}
 OURS = ["gateway", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-upkeep", "trainer-beat"]
+# They log in JSON, too, in words of their own; Redis and Postgres do not.
+OTHERS = ["prometheus", "alertmanager", "redis-exporter", "nginx-exporter"]
 # Expressions without data in a stack that is well, each with its reason.
 WITHOUT_DATA = {
     "Infrastructure / nginx: connections": "nginx may be built without the module that its exporter reads",
@@ -106,6 +108,8 @@ def test_every_line_of_our_containers_is_json_with_an_event(stack: Stack, client
         (container,) = stack.containers(service, ended=True)
         for line in container.logs().decode().splitlines():
             assert {"event", "timestamp", "level"} <= json.loads(line).keys(), f"{service}: {line}"
+    for service in OTHERS:
+        assert all(isinstance(line, dict) for line in lines_of(stack.the(service))), service
     line = gateway_line(stack, "follow-this-request")
     assert len(line["trace_id"]) == 32
 
