@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from fastapi import FastAPI
 
 from mlplatform.contracts import CONTRACTS, Contract
@@ -101,4 +102,5 @@ def test_pages_name_only_metrics_that_there_are() -> None:
         for metric in metrics_in(page.read_text())
         if metric.startswith("mlplatform_")
     }
-    assert {metric: page for metric, page in named.items() if metric not in documented()} == {}
+    secrets = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"]
+    assert {metric: page for metric, page in named.items() if metric not in {*documented(), *secrets}} == {}
