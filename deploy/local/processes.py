@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import shlex
 import signal
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from deploy.local.settings import ROOT, Settings
 from deploy.local.state import State
 
 MIGRATIONS = "trainer-db"
+
+_MLFLOW = ROOT / "services" / "mlflow"
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,19 @@ class Stack:
     def _mlflow(self) -> Process:
         port = self.settings.ports["mlflow"]
         folder = self.state.folder("mlflow")
-        server = self._python(
-            "mlflow",
-            "mlflow",
+        in_json = self.environment[LOG_FORMAT] == "json"
+        log_config = f" --log-config {shlex.quote(str(_MLFLOW / 'logging.json'))}" if in_json else ""
+        arguments = (
             *("server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-            *("--uvicorn-opts", "--no-access-log"),  # the predictors ask every few seconds
+            *("--uvicorn-opts", f"--no-access-log{log_config}"),  # the predictors ask every few seconds
             *("--backend-store-uri", self.state.sqlite_url("mlflow")),
             *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
             *("--allowed-hosts", f"127.0.0.1,127.0.0.1:{port},localhost,localhost:{port}"),
+        )
+        server = self._python(
+            "mlflow",
+            "mlflow",
+            *arguments,
             env={
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -166,6 +174,8 @@ class Stack:
                 self.client, f"{self.settings.url('mlflow')}/api/2.0/mlflow/registered-models/search?max_results=1"
             ),
         )
+        if in_json:
+            server = replace(server, command=(sys.executable, str(_MLFLOW / "command.py"), *arguments))
         return replace(server, stops_last=True)
 
     def _redis(self) -> Process:

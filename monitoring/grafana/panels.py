@@ -203,6 +203,110 @@ MODELS = (
     ),
 )
 
+ROLLOUTS = (
+    Panel(
+        "Versions by role",
+        "none",
+        (
+            ("max by (model, role) (mlplatform_model_desired_version)", "{{model}} {{role}}, wanted"),
+            ("min by (model, role) (mlplatform_model_actual_version)", "{{model}} {{role}}, on every replica"),
+        ),
+        about="Numbers of versions; 0 for none. Two lines of one role that part are a replica that does not follow.",
+    ),
+    Panel(
+        "Since the registry last answered",
+        "s",
+        (
+            (
+                "time() - (mlplatform_registry_last_answer_timestamp_seconds > 0)",
+                "{{model}} {{instance}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Versions in memory, and bad ones",
+        "none",
+        (
+            ("max by (model) (mlplatform_model_loaded_versions)", "{{model}} in memory"),
+            ("max by (model) (mlplatform_model_bad_versions)", "{{model}} bad"),
+            ("sum by (model) (mlplatform_cache_repairs)", "{{model}} corrupt in the cache"),
+        ),
+    ),
+    Panel("Bytes of models in memory", "bytes", (("mlplatform_model_loaded_bytes", "{{model}} {{instance}}"),)),
+    Panel(
+        "The challenger's share",
+        "percentunit",
+        (
+            ("max by (model) (mlplatform_challenger_share)", "{{model}}, wanted"),
+            (
+                (
+                    'sum by (model) (rate(mlplatform_predictions_total{variant="challenger"}[5m]))'
+                    " / sum by (model) (rate(mlplatform_predictions_total[5m]))"
+                ),
+                "{{model}}, of the rows of five minutes",
+            ),
+        ),
+    ),
+    Panel(
+        "The challenger's requests that the champion answered",
+        "percentunit",
+        (("model:challenger_fallbacks:ratio_rate5m", "{{model}} {{reason}}"),),
+    ),
+    Panel(
+        "Shadow: copies",
+        "reqps",
+        (
+            (
+                "sum by (model, outcome) (rate(mlplatform_shadow_requests_total[$__rate_interval]))",
+                "{{model}} {{outcome}}",
+            ),
+            ("sum by (model) (rate(mlplatform_shadow_dropped_total[$__rate_interval]))", "{{model}} dropped"),
+        ),
+    ),
+    Panel(
+        "Shadow: copies that failed or were dropped",
+        "percentunit",
+        (
+            ("model:shadow_failures:ratio_rate5m", "{{model}} failed"),
+            ("model:shadow_drops:ratio_rate5m", "{{model}} dropped"),
+        ),
+    ),
+    Panel(
+        "Shadow: rows answered otherwise, last hour",
+        "percentunit",
+        (
+            ("model:shadow_disagreements:ratio_rate1h", "{{model}} not the same"),
+            ("model:shadow_far_apart:ratio_rate1h", "{{model}} more than a fifth apart"),
+        ),
+        about="Numbers are hardly ever the same: look at how far they are apart.",
+    ),
+    Panel(
+        "Shadow: how far apart, 99 %",
+        "none",
+        (
+            (
+                "histogram_quantile(0.99, sum by (le, model) (rate(mlplatform_shadow_difference_bucket[1h])))",
+                "{{model}}",
+            ),
+        ),
+        about="Numbers relative to the champion's, labels by their probabilities.",
+    ),
+    Panel(
+        "Shadow: how much longer the challenger takes",
+        "s",
+        tuple(
+            (
+                (
+                    f"histogram_quantile({q}, sum by (le, model)"
+                    " (rate(mlplatform_shadow_latency_difference_seconds_bucket[5m])))"
+                ),
+                f"{{{{model}}}} {q}",
+            )
+            for q in (0.5, 0.99)
+        ),
+    ),
+)
+
 RETRAINING = (
     Panel("Jobs under way", "none", (("max by (model, state) (mlplatform_jobs)", "{{model}} {{state}}"),)),
     Panel(
@@ -329,12 +433,64 @@ INFRASTRUCTURE = (
         (("nginx_connections_active", "active"), ("nginx_connections_waiting", "waiting")),
     ),
     Panel(
-        "MLflow and Postgres, as their clients see them",
+        "MLflow and Postgres answer",
         "none",
         (
             ("min by (model) (mlplatform_registry_reachable)", "MLflow, from {{model}}"),
             ("max(mlplatform_database_reachable)", "Postgres, from the trainer"),
         ),
+    ),
+    Panel(
+        "MLflow: calls",
+        "reqps",
+        (
+            (
+                "sum by (job, call, code) (rate(mlplatform_registry_requests_total[$__rate_interval])) > 0",
+                "{{job}} {{call}} {{code}}",
+            ),
+        ),
+        about="As the predictors and the trainer's API make them; `none` had no answer.",
+    ),
+    Panel(
+        "MLflow: time to answer, 99 %",
+        "s",
+        (
+            (
+                (
+                    "histogram_quantile(0.99,"
+                    " sum by (le, job) (rate(mlplatform_registry_request_duration_seconds_bucket[5m])))"
+                ),
+                "{{job}}",
+            ),
+        ),
+    ),
+    Panel(
+        "Postgres: connections",
+        "none",
+        (
+            ("max by (database) (mlplatform_postgres_connections)", "{{database}}"),
+            ("max(mlplatform_postgres_connections_max)", "limit, all together"),
+        ),
+    ),
+    Panel(
+        "Postgres: transactions",
+        "ops",
+        (
+            (
+                "max by (database, outcome) (rate(mlplatform_postgres_transactions_total[$__rate_interval]))",
+                "{{database}} {{outcome}}",
+            ),
+            (
+                "max by (database) (rate(mlplatform_postgres_deadlocks_total[$__rate_interval]))",
+                "{{database}} deadlocks",
+            ),
+        ),
+    ),
+    Panel("Postgres: size", "bytes", (("max by (database) (mlplatform_postgres_size_bytes)", "{{database}}"),)),
+    Panel(
+        "nginx: requests",
+        "reqps",
+        (("sum by (route) (rate(mlplatform_gateway_requests_total[$__rate_interval])) > 0", "{{route}}"),),
     ),
     Panel("Memory", "bytes", (("process_resident_memory_bytes", "{{job}} {{instance}}"),)),
     Panel("Processor", "none", (("rate(process_cpu_seconds_total[$__rate_interval])", "{{job}} {{instance}}"),)),
@@ -373,6 +529,7 @@ INFRASTRUCTURE = (
 DASHBOARDS = {
     "overview": ("Overview", OVERVIEW),
     "models": ("Models", MODELS),
+    "rollouts": ("Rollouts", ROLLOUTS),
     "retraining": ("Retraining", RETRAINING),
     "infrastructure": ("Infrastructure", INFRASTRUCTURE),
 }

@@ -14,7 +14,8 @@ _PASSWORD_FILE = Path("/tmp/.pgpass")  # noqa: S108 # a tmpfs of this container'
 _DATABASE = "postgresql+psycopg://mlflow@postgres:5432/mlflow"
 _SERVER = [
     *("--host", "0.0.0.0", "--port", "5000", "--workers", "1"),  # noqa: S104 # in a container
-    *("--uvicorn-opts", "--no-access-log"),  # the predictors ask every few seconds
+    # The predictors ask every few seconds.
+    *("--uvicorn-opts", "--no-access-log --log-config /app/server/logging.json"),
     *("--backend-store-uri", _DATABASE),
     *("--serve-artifacts", "--artifacts-destination", "/var/lib/mlflow/artifacts"),
 ]
@@ -27,7 +28,7 @@ def main() -> None:
         file.write(f"*:*:*:*:{_SECRET.read_text().strip()}\n")
     os.environ["PGPASSFILE"] = str(_PASSWORD_FILE)
     arguments = {"migrate": ["db", "upgrade", _DATABASE], "server": ["server", *_SERVER]}[sys.argv[1]]
-    os.execv("/app/bin/mlflow", ["mlflow", *arguments])  # noqa: S606 # no shell is what we want
+    os.execv(sys.executable, [sys.executable, "/app/server/command.py", *arguments])  # noqa: S606 # no shell is what we want
 
 
 if __name__ == "__main__":

@@ -113,6 +113,45 @@ def _budget(kind: str, suffix: str, share: float, times: tuple[str, str, str], s
     )
 
 
+def _version(kind: str, role: str, values: str) -> Series:
+    return {f'mlplatform_model_{kind}_version{{{_PREDICTOR},model="iris",role="{role}"}}': values}
+
+
+def _shadow(**series: str) -> Series:
+    """`compared` and `failed` copies, `dropped` ones, `rows`, and those of them that are `near`."""
+    names = {
+        "compared": f'mlplatform_shadow_requests_total{{{_PREDICTOR},model="iris",outcome="compared"}}',
+        "failed": f'mlplatform_shadow_requests_total{{{_PREDICTOR},model="iris",outcome="failed"}}',
+        "dropped": f'mlplatform_shadow_dropped_total{{{_PREDICTOR},model="iris"}}',
+        "rows": f'mlplatform_shadow_rows_total{{{_PREDICTOR},model="iris"}}',
+        "count": f'mlplatform_shadow_difference_count{{{_PREDICTOR},model="iris"}}',
+        "near": f'mlplatform_shadow_difference_bucket{{{_PREDICTOR},model="iris",le="0.2"}}',
+    }
+    return {names[name]: values for name, values in series.items()}
+
+
+def _connections(values: str) -> Series:
+    """To two databases, as two replicas tell the same; the other one has eight, and 110 are allowed."""
+    name = 'mlplatform_postgres_connections{{instance="{}",database="{}"}}'
+    limit = {f'mlplatform_postgres_connections_max{{instance="{t}"}}': "110x100" for t in "12"}
+    here = {name.format(t, "trainer"): values for t in "12"}
+    return {**limit, **here, **{name.format(t, "mlflow"): "8x100" for t in "12"}}
+
+
+def _calls(**series: str) -> Series:
+    codes = {"good": "2xx", "failed": "5xx", "unanswered": "none"}
+    name = f'mlplatform_registry_requests_total{{{_PREDICTOR},call="runs/get",code="'
+    return {f'{name}{codes[kind]}"}}': values for kind, values in series.items()}
+
+
+def _shared(share: str, ok: str, fallbacks: str) -> Series:
+    return {
+        f'mlplatform_challenger_share{{{_PREDICTOR},model="iris"}}': share,
+        f'mlplatform_challenger_fallback_total{{{_PREDICTOR},model="iris",reason="failed"}}': fallbacks,
+        **_outcomes(ok=ok),
+    }
+
+
 _UPKEEP = 'mlplatform_worker_task_last_success_timestamp_seconds{instance="w",task="trainer.keep_up"}'
 _FAILED = 'mlplatform_jobs_finished_total{instance="t",model="iris",state="failed",trigger="request"}'
 _REJECTED = _FAILED.replace("failed", "rejected")
@@ -267,6 +306,92 @@ CASES = (
         over={f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0x40 1x60"},
         over_at="8m",
     ),
+    _gauge(
+        "RegistryKnowledgeOld",
+        {f'mlplatform_registry_last_answer_timestamp_seconds{{{_PREDICTOR},model="iris"}}': "1x200"},
+        {f'mlplatform_registry_last_answer_timestamp_seconds{{{_PREDICTOR},model="iris"}}': "0+10x10 100x190"},
+        at="980s",
+        before="950s",
+        over={f'mlplatform_registry_last_answer_timestamp_seconds{{{_PREDICTOR},model="iris"}}': "1x110 1100+10x90"},
+        over_at="20m",
+    ),
+    Case(
+        "RoleNotTakenUp",
+        fires={**_version("desired", "challenger", "3x60"), **_version("actual", "challenger", "0x60")},
+        at="310s",
+        before="290s",
+        silent={
+            "it is there": {**_version("desired", "challenger", "3x60"), **_version("actual", "challenger", "3x60")},
+            "none is wanted": {**_version("desired", "previous", "0x60"), **_version("actual", "previous", "2x60")},
+            "it is the champion, of which another alert tells": {
+                **_version("desired", "champion", "3x60"),
+                **_version("actual", "champion", "2x60"),
+            },
+        },
+        resolves={**_version("desired", "challenger", "3x90"), **_version("actual", "challenger", "0x40 3x50")},
+        over="8m",
+    ),
+    Case(
+        "ChallengerFallsBack",
+        fires=_shared("0.1x100", "0+1000x100", "0+6x100"),
+        at="340s",
+        before="290s",
+        silent={
+            "just below": _shared("0.1x100", "0+1000x100", "0+5x100"),
+            "a few requests": _shared("0.1x100", "0+10x10 100x90", "0+1x10 10x90"),
+            "no traffic": _shared("0.1x100", "7x100", "7x100"),
+        },
+        resolves=_shared("0.1x40 0x60", "0+1000x100", "0+6x40 240x60"),
+        over="8m",
+    ),
+    Case(
+        "ShadowFails",
+        fires=_shadow(compared="0+94x100", failed="0+6x100"),
+        at="340s",
+        before="290s",
+        silent={
+            "just below": _shadow(compared="0+96x100", failed="0+4x100"),
+            "a few copies": _shadow(compared="0x100", failed="0+1x15 15x85"),
+            "no traffic": _shadow(compared="7x100", failed="7x100"),
+        },
+        resolves=_shadow(compared="0+94x40 3760+100x60", failed="0+6x40 240x60"),
+        over="13m",
+    ),
+    Case(
+        "ShadowDrops",
+        fires=_shadow(compared="0+89x150", failed="0x150", dropped="0+11x150"),
+        at="640s",
+        before="590s",
+        silent={
+            "just below": _shadow(compared="0+91x150", failed="0x150", dropped="0+9x150"),
+            "a few copies": _shadow(compared="0x150", failed="0x150", dropped="0+1x15 15x135"),
+            "no traffic": _shadow(compared="7x150", failed="7x150", dropped="7x150"),
+        },
+        resolves=_shadow(compared="0+89x70 6230+100x80", failed="0x150", dropped="0+11x70 770x80"),
+        over="18m",
+    ),
+    Case(
+        "ShadowDiffers",
+        fires=_shadow(rows="0+100x500", count="0+100x500", near="0+89x500"),
+        at="340s",
+        before="290s",
+        silent={
+            "just below": _shadow(rows="0+100x500", count="0+100x500", near="0+91x500"),
+            "a few rows": _shadow(rows="0+1x90 90x400", count="0+1x90 90x400", near="0x490"),
+            "no traffic": _shadow(rows="700x500", count="700x500", near="7x500"),
+        },
+        resolves=_shadow(rows="0+100x40 4000x500", count="0+100x40 4000x500", near="0+89x40 3560x500"),
+        over="75m",
+    ),
+    _gauge(
+        "CacheCorrupt",
+        {f'mlplatform_cache_repairs{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
+        {f'mlplatform_cache_repairs{{{_PREDICTOR},model="iris"}}': "0x500"},
+        at="2m",
+        before="40s",
+        over={f'mlplatform_cache_repairs{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
+        over_at="62m",
+    ),
     Case(
         "ChampionOld",
         fires={_CHAMPION_SINCE: "1x100"},
@@ -396,6 +521,28 @@ CASES = (
             f"mlplatform_disk_size_bytes{{{_PREDICTOR}}}": "100x99",
         },
         over_at="8m",
+    ),
+    Case(
+        "PostgresConnectionsRunOut",
+        fires=_connections("81x60"),
+        at="310s",
+        before="290s",
+        silent={"just below": _connections("80x60")},
+        resolves=_connections("81x40 9x60"),
+        over="8m",
+    ),
+    Case(
+        "RegistryFails",
+        fires=_calls(good="0+89x100", failed="0+6x100", unanswered="0+5x100"),
+        at="340s",
+        before="290s",
+        silent={
+            "just below": _calls(good="0+91x100", failed="0+4x100", unanswered="0+5x100"),
+            "a few calls": _calls(good="0x100", failed="0+1x4 4x96", unanswered="0x100"),
+            "no traffic": _calls(good="7x100", failed="7x100", unanswered="7x100"),
+        },
+        resolves=_calls(good="0+89x100", failed="0+6x40 240x60", unanswered="0+5x40 200x60"),
+        over="13m",
     ),
     _gauge(
         "FilesRunOut",

@@ -12,7 +12,7 @@ from tests.alerts.cases import CASES, Case, Series
 from tests.helpers.promtool import ROOT, RULES, check
 
 MONITORING = ROOT / "monitoring"
-RECORDED = ["traffic", "errors", "slow"]
+RECORDED = ["traffic", "comparison", "errors", "slow"]
 
 
 def alerts() -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -12,16 +13,17 @@ from docker.models.containers import Container
 from tests.helpers import hostile
 from tests.helpers.compose import BODIES, Stack, say
 from tests.helpers.exposed import documented
-from tests.helpers.expressions import metrics_in, of_dashboards, of_rules
-from tests.helpers.prometheus import Prometheus, Receiver
+from tests.helpers.expressions import metrics_in, of_dashboards, of_rules, of_runbooks
+from tests.helpers.prometheus import Prometheus, Receiver, inhibited
 from tests.helpers.steady_load import SteadyLoad
 from tests.helpers.waiting import wait_until
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
-SCRAPES_SECONDS = 25
 ALERTS = {name for name, _ in of_rules() if ":" not in name}
 OURS = ["gateway", "housing-predictor", "iris-predictor", "trainer", "trainer-worker", "trainer-upkeep", "trainer-beat"]
+# They log in JSON, too, in words of their own; Redis and Postgres do not.
+OTHERS = ["prometheus", "alertmanager", "redis-exporter", "nginx-exporter"]
 # Expressions without data in a stack that is well, each with its reason.
 WITHOUT_DATA = {
     "Infrastructure / nginx: connections": "nginx may be built without the module that its exporter reads",
@@ -90,6 +92,7 @@ def test_one_retraining_can_be_followed_by_its_ids(stack: Stack, client: httpx.C
     at_work = [line for line in lines_of(stack.the("trainer-worker")) if line.get("job") == job["id"]]
     assert {line["event"] for line in at_work} >= {"training begins", "training"}
     assert all(line["model"] == "iris" for line in at_work)
+    assert {line["trace_id"] for line in at_work} == {at_gateway["trace_id"]}
     run = httpx.get(
         f"http://127.0.0.1:{stack.ports['MLFLOW_PORT']}/api/2.0/mlflow/runs/get",
         params={"run_id": job["run_id"]},
@@ -101,32 +104,53 @@ def test_one_retraining_can_be_followed_by_its_ids(stack: Stack, client: httpx.C
 @pytest.mark.usefixtures("prometheus")
 def test_every_line_of_our_containers_is_json_with_an_event(stack: Stack, client: httpx.Client) -> None:
     assert predict(client, "iris", **{"X-Request-ID": "follow-this-request"}).status_code == 200
-    for service in [*OURS, "trainer-db"]:
+    for service in [*OURS, "trainer-db", "mlflow", "mlflow-db"]:
         (container,) = stack.containers(service, ended=True)
         for line in container.logs().decode().splitlines():
             assert {"event", "timestamp", "level"} <= json.loads(line).keys(), f"{service}: {line}"
+    for service in OTHERS:
+        assert all(isinstance(line, dict) for line in lines_of(stack.the(service))), service
     line = gateway_line(stack, "follow-this-request")
     assert len(line["trace_id"]) == 32
 
 
+@pytest.fixture
+def challenged(stack: Stack, client: httpx.Client) -> Iterator[None]:
+    """Iris has a challenger with a share of the traffic, which gets a copy of the rest, too."""
+    mlflow = f"http://127.0.0.1:{stack.ports['MLFLOW_PORT']}/api/2.0/mlflow/registered-models"
+    of_model = {"name": "IrisBestModel"}
+    aliases = httpx.get(f"{mlflow}/get", params=of_model, trust_env=False).json()["registered_model"]["aliases"]
+    serves = next(entry["version"] for entry in aliases if entry["alias"] == "champion")
+    other = {**of_model, "alias": "challenger", "version": "2" if serves == "1" else "1"}
+    httpx.post(f"{mlflow}/alias", json=other, trust_env=False).raise_for_status()
+    asked = {"challenger_percent": 30, "shadow": True, "reason": "to have something to compare"}
+    assert client.put("/models/iris/traffic", json=asked).status_code == 200
+    yield
+    assert client.put("/models/iris/traffic", json={"reason": "compared"}).status_code == 200
+    httpx.request("DELETE", f"{mlflow}/alias", json=other, trust_env=False).raise_for_status()
+
+
+@pytest.mark.usefixtures("challenged")
 def test_every_expression_has_data_and_every_metric_is_there(prometheus: Prometheus, client: httpx.Client) -> None:
-    for _ in range(20):
+    recorded = {name: expression for name, expression in of_rules() if name not in ALERTS}
+    expected = (*recorded.items(), *of_dashboards())
+    waiting = [(where, expression) for where, expression in expected if where not in WITHOUT_DATA]
+
+    def has_data() -> bool:
+        nonlocal waiting
         for model in BODIES:
             predict(client, model)
             client.post(f"/predict/{model}", content=b"{", headers={"Content-Type": "application/json"})
-        time.sleep(1)
-    time.sleep(SCRAPES_SECONDS)
+        waiting = [(where, expression) for where, expression in waiting if not prometheus.query(expression)]
+        return not waiting
+
+    with suppress(TimeoutError):
+        wait_until(has_data, within_seconds=120, every=1)
+    assert waiting == []
     names = set(prometheus_names(prometheus))
-    recorded = {name: expression for name, expression in of_rules() if name not in ALERTS}
-    empty = {
-        where: expression
-        for where, expression in (*recorded.items(), *of_dashboards())
-        if where not in WITHOUT_DATA and not prometheus.query(expression)
-    }
-    assert empty == {}
     missing = {
         metric: where
-        for where, expression in (*of_rules(), *of_dashboards())
+        for where, expression in (*of_rules(), *of_dashboards(), *of_runbooks())
         if where not in WITHOUT_DATA
         for metric in metrics_in(expression)
         if not names & {metric, f"{metric}_bucket"}
@@ -145,8 +169,16 @@ def prometheus_names(prometheus: Prometheus) -> list[str]:
     return list(answer["data"])
 
 
-def test_three_replicas_are_three_targets_and_count_every_request_once(stack: Stack, prometheus: Prometheus) -> None:
+@pytest.fixture
+def three_replicas(stack: Stack) -> Iterator[None]:
+    """Of the predictor for housing."""
     stack.scale("housing-predictor", 3)
+    yield
+    stack.scale("housing-predictor", 1)
+
+
+@pytest.mark.usefixtures("three_replicas")
+def test_three_replicas_are_three_targets_and_count_every_request_once(stack: Stack, prometheus: Prometheus) -> None:
     wait_until(
         lambda: prometheus.value('count(up{job="housing-predictor"} == 1)') == 3,
         within_seconds=30,
@@ -155,13 +187,13 @@ def test_three_replicas_are_three_targets_and_count_every_request_once(stack: St
     )
     predictors = 'sum(mlplatform_predictions_total{model="housing"})'
     gateway = 'sum(mlplatform_gateway_requests_total{route="/predict/housing"})'
-    time.sleep(SCRAPES_SECONDS)
+    prometheus.await_scrapes()
     before = prometheus.value(predictors), prometheus.value(gateway)
     with SteadyLoad(stack.ports["GATEWAY_PORT"], "/predict/housing", BODIES["housing"], per_second=150) as load:
-        time.sleep(40)
+        wait_until(lambda: len(load.outcomes) >= 6_000, within_seconds=120, what="6,000 requests", every=0.2)
     sent = len(load.outcomes)
     assert load.failures == []
-    time.sleep(SCRAPES_SECONDS)
+    prometheus.await_scrapes()
     say(f"three replicas: {load.summary()}")
     assert (prometheus.value(predictors) - before[0], prometheus.value(gateway) - before[1]) == (sent, sent)
     each = [
@@ -169,14 +201,13 @@ def test_three_replicas_are_three_targets_and_count_every_request_once(stack: St
     ]
     assert len(each) == 3
     assert min(each) > 0
-    stack.scale("housing-predictor", 1)
 
 
 def test_100000_hostile_requests_make_no_series(stack: Stack, prometheus: Prometheus) -> None:
     count = f'count by (job) ({{job=~"{"|".join(OURS)}"}})'
 
     def series() -> dict[str, str]:
-        time.sleep(SCRAPES_SECONDS)
+        prometheus.await_scrapes()
         return {s["metric"]["job"]: s["value"][1] for s in prometheus.query(count)}
 
     def replicas_watched() -> int:
@@ -279,7 +310,12 @@ def test_a_predictor_that_stopped_is_paged(stack: Stack, prometheus: Prometheus,
             what="the budget burns",
             every=1,
         )
-        time.sleep(20)  # as long as it takes to tell
+        wait_until(
+            lambda: "AvailabilityBudgetBurnsFast" in inhibited(stack),
+            within_seconds=60,
+            what="Alertmanager knows and keeps it to itself",
+            every=1,
+        )
         assert receiver.told("/page", since=began) == {"PredictorDown"}
     stack.compose("start", "iris-predictor")
 

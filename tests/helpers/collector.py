@@ -13,6 +13,7 @@ class Received(NamedTuple):
     service: str
     name: str
     trace_id: str
+    id: str
     parent_id: str
     seconds: float
     attributes: dict[str, str]
@@ -47,9 +48,15 @@ class Collector:
 def _as_received(service: str, span: Any) -> Received:  # noqa: ANN401 # a generated type
     attributes = {pair.key: pair.value.string_value or str(pair.value.int_value) for pair in span.attributes}
     seconds = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
-    trace_id, parent_id = span.trace_id.hex(), span.parent_span_id.hex()
     return Received(
-        service, span.name, trace_id, parent_id, seconds, attributes, span.status.code == span.status.STATUS_CODE_ERROR
+        service,
+        span.name,
+        span.trace_id.hex(),
+        span.span_id.hex(),
+        span.parent_span_id.hex(),
+        seconds,
+        attributes,
+        span.status.code == span.status.STATUS_CODE_ERROR,
     )
 
 

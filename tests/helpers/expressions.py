@@ -1,4 +1,4 @@
-"""Every PromQL expression of rules and dashboards, and the metrics that they name."""
+"""Every PromQL expression of rules, dashboards and runbooks, and the metrics that they name."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import yaml
 
 from monitoring.grafana.panels import ANNOTATIONS, DASHBOARDS
-from tests.helpers.promtool import RULES
+from tests.helpers.promtool import ROOT, RULES
+
+RUNBOOKS = ROOT / "docs" / "runbooks.md"
 
 _METRIC = re.compile(r"\b(?:mlplatform|process|python|redis|nginx|prometheus|alertmanager)_[a-z0-9_]+")
 _OF_HISTOGRAMS = re.compile(r"_(bucket|sum|count)$")
@@ -28,6 +30,13 @@ def of_dashboards() -> Iterator[tuple[str, str]]:
                 yield f"{title} / {panel.title}", expression.replace("$__rate_interval", "1m")
     for name, (expression, _, _) in ANNOTATIONS.items():
         yield f"annotation / {name}", expression
+
+
+def of_runbooks() -> Iterator[tuple[str, str]]:
+    """The section and the expression of each command that asks Prometheus."""
+    for section in re.split(r"^### ", RUNBOOKS.read_text(), flags=re.MULTILINE)[1:]:
+        for expression in re.findall(r"--data-urlencode 'query=([^']+)'", section):
+            yield f"runbook / {section.split()[0]}", expression
 
 
 def metrics_in(expression: str) -> set[str]:

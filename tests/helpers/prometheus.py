@@ -1,6 +1,7 @@
 """A running Prometheus, and who is told of its alerts."""
 
 import json
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 import httpx
 from docker.models.containers import Container
 
-from tests.helpers.compose import Stack
+from tests.helpers.compose import Stack, output
+from tests.helpers.waiting import wait_until
+
+_COUNTED_SECONDS = 1  # the gateway adds up its lines four times a second
+_SCRAPED_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,27 @@ class Prometheus:
         assert len(series) <= 1, f"{expression} has {len(series)} series"
         return float(series[0]["value"][1]) if series else 0.0
 
+    def await_scrapes(self) -> None:
+        """Until all that has happened so far is known: every target was asked since."""
+        now = time.time() + _COUNTED_SECONDS
+        wait_until(
+            lambda: all(float(series["value"][1]) > now for series in self.query("timestamp(up)")),
+            within_seconds=_SCRAPED_SECONDS,
+            what="a scrape of every target",
+            every=0.5,
+        )
+
     def firing(self, severity: str = "page") -> set[str]:
         return {
             series["metric"]["alertname"]
             for series in self.query(f'ALERTS{{alertstate="firing",severity="{severity}"}}')
         }
+
+
+def inhibited(stack: Stack) -> set[str]:
+    """The alerts that Alertmanager has and tells nobody of, as their cause is told."""
+    query = ("amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert", "query", "--inhibited", "--output=json")
+    return {alert["labels"]["alertname"] for alert in json.loads(output(stack.the("alertmanager"), *query))}
 
 
 _RECEIVER = """

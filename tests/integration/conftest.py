@@ -1,6 +1,7 @@
 """Real servers that integration tests share."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,30 +14,43 @@ import pytest
 from tests.helpers.ports import free_port
 from tests.helpers.waiting import wait_until
 
+MLFLOW = Path(__file__).parents[2] / "services" / "mlflow"
 _START_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
-def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def mlflow_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the MLflow server says."""
+    return tmp_path_factory.mktemp("mlflow") / "log"
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(mlflow_log: Path) -> Iterator[str]:
     """An MLflow server with an empty SQLite database that proxies its artifacts."""
-    folder = tmp_path_factory.mktemp("mlflow")
+    folder = mlflow_log.parent
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("w") as log:
+    with mlflow_log.open("w") as log:
         server = subprocess.Popen(  # nothing here comes from outside
             [
-                *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+                *(sys.executable, str(MLFLOW / "command.py"), "server", "--host", "127.0.0.1", "--port", str(port)),
+                *("--uvicorn-opts", f"--no-access-log --log-config {shlex.quote(str(MLFLOW / 'logging.json'))}"),
                 *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
                 *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts"), "--workers", "1"),
             ],
-            env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={
+                **os.environ,
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "PYTHONWARNINGS": "ignore:starlette.middleware.wsgi is deprecated",
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
             start_new_session=True,
         )
     try:
-        wait_until(lambda: _answers(url, server, folder / "log"), within_seconds=_START_SECONDS, what="MLflow")
+        wait_until(lambda: _answers(url, server, mlflow_log), within_seconds=_START_SECONDS, what="MLflow")
         yield url
     finally:
         # The server's children outlive it unless the whole group ends.

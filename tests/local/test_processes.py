@@ -36,6 +36,17 @@ def test_the_gateway_logs_in_the_format_of_the_services(state: State, chosen: di
     assert f"access_log /dev/stdout {log_format} " in (gateway.cwd / "nginx.conf").read_text()
 
 
+def test_mlflow_logs_in_json_where_the_services_do(state: State) -> None:
+    told = {
+        log_format: " ".join(table(state, MLPLATFORM_LOG_FORMAT=log_format)["mlflow"].command)
+        for log_format in ("console", "json")
+    }
+
+    assert "services/mlflow/" not in told["console"]
+    assert "services/mlflow/command.py server" in told["json"]
+    assert "services/mlflow/logging.json" in told["json"]
+
+
 def test_prometheus_is_started_only_where_there_is_one(state: State) -> None:
     stack = Stack(
         Settings(gateway_port=9000),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from fastapi import FastAPI
 
 from mlplatform.contracts import CONTRACTS, Contract
@@ -14,7 +15,8 @@ from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import process_registry, render
 from mlplatform.telemetry.processes import BeatMetrics, WorkerMetrics
 from tests.helpers.exposed import documented, exposed
-from tests.helpers.expressions import metrics_in, of_dashboards, of_rules
+from tests.helpers.expressions import metrics_in, of_dashboards, of_rules, of_runbooks
+from tests.helpers.promtool import ROOT
 from trainer.api import create_app as create_trainer
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
@@ -25,7 +27,8 @@ from trainer.tasks import KEEP_UP, TASKS
 from trainer.testing import InMemoryModels, InMemoryQueue
 from trainer.worker import PROCESSES
 
-GATEWAY = "mlplatform_gateway_"  # compared with a running one by its own tests
+# Compared with running ones by tests of their own.
+ELSEWHERE = ("mlplatform_gateway_", "mlplatform_postgres_")
 
 pytestmark = pytest.mark.anyio
 
@@ -68,14 +71,14 @@ async def metrics_of(app: FastAPI) -> str:
 async def test_every_metric_is_documented_as_it_is_and_none_is_only_documented(tmp_path: Path) -> None:
     apps = [*(predictor(contract, tmp_path) for contract in CONTRACTS.values()), trainer(tmp_path)]
     there = exposed([*[await metrics_of(app) for app in apps], *others()])
-    told = {name: facts for name, facts in documented().items() if not name.startswith(GATEWAY)}
+    told = {name: facts for name, facts in documented().items() if not name.startswith(ELSEWHERE)}
     assert there == told
 
 
-def test_rules_and_dashboards_name_only_metrics_that_there_are() -> None:
+def test_rules_dashboards_and_runbooks_name_only_metrics_that_there_are() -> None:
     named = {
         metric: where
-        for where, expression in (*of_rules(), *of_dashboards())
+        for where, expression in (*of_rules(), *of_dashboards(), *of_runbooks())
         for metric in metrics_in(expression)
         if metric.startswith("mlplatform_")
     }
@@ -86,7 +89,18 @@ def test_rules_name_only_rules_that_there_are() -> None:
     recorded = {name for name, _ in of_rules()}
     used = {
         name
-        for _, expression in (*of_rules(), *of_dashboards())
+        for _, expression in (*of_rules(), *of_dashboards(), *of_runbooks())
         for name in re.findall(r"\b[a-z]+:[a-z_]+:[a-z0-9_]+", expression)
     }
     assert used <= recorded
+
+
+def test_pages_name_only_metrics_that_there_are() -> None:
+    named = {
+        metric: page.name
+        for page in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/*.md"))
+        for metric in metrics_in(page.read_text())
+        if metric.startswith("mlplatform_")
+    }
+    secrets = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"]
+    assert {metric: page for metric, page in named.items() if metric not in {*documented(), *secrets}} == {}

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -12,7 +12,7 @@ from celery.app.task import Context
 
 from mlplatform.contracts import IRIS
 from mlplatform.serving.app import create_app as create_predictor
-from mlplatform.serving.predict import PredictEndpoint
+from mlplatform.serving.told import ToldEndpoint
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry import trace_context
 from mlplatform.telemetry.tracing import open_tracing
@@ -20,10 +20,12 @@ from tests.helpers.collector import Collector
 from trainer.api import create_app as create_trainer
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
+from trainer.errors import TrainingCancelled
 from trainer.figures import Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.settings import TrainerSettings
+from trainer.stages import traced_stages
 from trainer.tasks import TRACEPARENT
 from trainer.testing import InMemoryModels, InMemoryQueue
 from trainer.tracing import traced_task
@@ -62,6 +64,15 @@ async def test_a_prediction_is_a_span_in_the_clients_trace(collector: Collector,
     assert 0 < span.seconds < 60
 
 
+class Task:
+    """As far as its trace goes."""
+
+    name = "trainer.train"
+
+    def __init__(self, traceparent: str | None = TRACEPARENT_OF_CLIENT) -> None:
+        self.request = Context(headers={TRACEPARENT: traceparent})
+
+
 class TracedQueue(InMemoryQueue):
     """Keeps the trace that a message would name."""
 
@@ -82,11 +93,7 @@ async def test_a_retraining_is_one_trace_through_api_and_worker(collector: Colle
     assert tracing
     tracing.close()
 
-    class Task:
-        name = "trainer.train"
-        request = Context(headers={TRACEPARENT: queue.traceparent})
-
-    with traced_task(TrainerSettings(otlp_endpoint=collector.endpoint), Task(), "job-1"):
+    with traced_task(TrainerSettings(otlp_endpoint=collector.endpoint), Task(queue.traceparent), "job-1"):
         pass
     at_api, at_worker = collector.spans
     assert (at_api.service, at_api.name, at_api.trace_id, at_api.parent_id) == ("trainer", "POST", TRACE, SPAN)
@@ -95,11 +102,57 @@ async def test_a_retraining_is_one_trace_through_api_and_worker(collector: Colle
     assert at_worker.attributes["job"] == "job-1"
 
 
-async def test_without_an_address_a_trace_goes_on_and_makes_no_span() -> None:
-    class Task:
-        name = "trainer.train"
-        request = Context(headers={TRACEPARENT: TRACEPARENT_OF_CLIENT})
+def told_of(*stages: str) -> tuple[list[str], Callable[[str, int], None]]:
+    """Where stages are told; the last one is never reached, as the job is called off there."""
+    told: list[str] = []
 
+    def progress(stage: str, percent: int) -> None:
+        del percent
+        told.append(stage)
+        if stage == stages[-1]:
+            raise TrainingCancelled("not wanted any more")
+
+    return told, progress
+
+
+def train(
+    endpoint: str | None, progress: Callable[[str, int], None], *stages: str, fails: Exception | None = None
+) -> None:
+    """A task that goes through stages."""
+    settings = TrainerSettings(otlp_endpoint=endpoint)
+    with traced_task(settings, Task(), "job-1") as tracing, traced_stages(tracing, progress) as tell:
+        for stage in stages:
+            tell(stage, 5)
+        if fails:
+            raise fails
+
+
+def test_each_stage_of_a_training_is_a_span_within_its_tasks(collector: Collector) -> None:
+    told, progress = told_of("load", "refit", "register")
+    with pytest.raises(TrainingCancelled):
+        train(collector.endpoint, progress, "load", "refit", "register", "never")
+    assert told == ["load", "refit", "register"]
+    spans = {span.name: span for span in collector.spans}
+    assert spans.keys() == {"load", "refit", "trainer.train"}
+    task = spans.pop("trainer.train")
+    assert task.has_failed
+    for span in spans.values():
+        assert (span.trace_id, span.parent_id, span.has_failed) == (TRACE, task.id, False)
+
+
+def test_a_stage_that_fails_is_a_span_that_has_failed(collector: Collector) -> None:
+    with pytest.raises(KeyError):
+        train(collector.endpoint, told_of("the end")[1], "export", fails=KeyError())
+    assert [span.name for span in collector.spans if span.has_failed] == ["export", "trainer.train"]
+
+
+def test_without_an_address_stages_are_told_all_the_same() -> None:
+    told, progress = told_of("load", "end")
+    train(None, progress, "load")
+    assert told == ["load"]
+
+
+async def test_without_an_address_a_trace_goes_on_and_makes_no_span() -> None:
     with traced_task(TrainerSettings(), Task(), "job-1"):
         assert trace_context.current.get() == TRACEPARENT_OF_CLIENT
 
@@ -116,4 +169,4 @@ heavy = [name for name in sys.modules if name.startswith("opentelemetry.sdk") or
 print(json.dumps([type(app.state.predict).__name__, heavy]))
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert json.loads(said) == [PredictEndpoint.__name__, []]
+    assert json.loads(said) == [ToldEndpoint.__name__, []]

@@ -3,6 +3,8 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +12,8 @@ import structlog
 
 from mlplatform.contracts import HOUSING
 from mlplatform.serving import routing
+from mlplatform.serving.app import create_app
+from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.logging import configure_logging
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +57,45 @@ async def test_a_failure_names_request_trace_and_version_on_one_line(
     assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert (line["service"], line["version"], line["level"]) == ("housing-predictor", "1", "error")
     assert "ZeroDivisionError" in line["exception"]
+
+
+async def test_a_clients_mistake_is_told_where_somebody_looks_for_it(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("housing-predictor", "json", "DEBUG", model="housing")
+    await predictor.post("/predict", json={**ROW, "Latitude": 200.0}, headers=HEADERS)
+    (line,) = refusals(capsys.readouterr().out)
+    assert line["request_id"] == "request-to-find"
+    assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert (line["model"], line["version"], line["level"]) == ("housing", "1", "debug")
+    assert (line["status"], line["reason"]) == (422, "ContractViolation")
+    assert not any(str(value) in json.dumps(line) for value in ROW.values() if isinstance(value, float) and value > 1)
+
+
+async def test_a_clients_mistake_is_not_told_otherwise(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("housing-predictor", "json")
+    await predictor.post("/predict", json={**ROW, "Latitude": 200.0}, headers=HEADERS)
+    assert refusals(capsys.readouterr().out) == []
+
+
+async def test_of_what_is_our_fault_one_in_a_second_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("housing-predictor", "json", model="housing")
+    app = create_app(HOUSING, PredictorSettings(cache_dir=tmp_path))  # no version is there
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app.state.predict), base_url="http://test") as client:
+        for _ in range(3):
+            assert (await client.post("/predict", json=ROW, headers=HEADERS)).status_code == 503
+        app.state.predict._silence._told.clear()  # a second later
+        await client.post("/predict", json=ROW, headers=HEADERS)
+    first, later = refusals(capsys.readouterr().out)
+    assert (first["level"], first["status"], first["reason"], first["version"]) == ("error", 503, "ModelNotReady", None)
+    assert first["request_id"] == "request-to-find"
+    assert (first["untold"], later["untold"]) == (0, 2)
+
+
+def refusals(said: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in said.splitlines() if "prediction refused" in line]
 
 
 def _fails(*_: object) -> None:

@@ -8,12 +8,15 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
+from mlplatform.registry.measured import MeasuredTransport
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.telemetry.metrics import ReadingsCollector, process_registry
+from mlplatform.telemetry.registry import RegistryMetrics
 from mlplatform.telemetry.tracing import Tracing, open_tracing
 from mlplatform.web.server import serve
 from mlplatform.web.service import create_service
+from trainer.db import statistics
 from trainer.db.engine import connect
 from trainer.errors import (
     BrokerUnavailable,
@@ -58,13 +61,20 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
 
 
 def create_app(
-    jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger, figures: Figures, tracing: Tracing | None = None
+    jobs: JobStore,
+    queue: Queue,
+    registry: Registry,
+    ledger: Ledger,
+    figures: Figures,
+    tracing: Tracing | None = None,
+    registry_metrics: RegistryMetrics | None = None,
 ) -> FastAPI:
     """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions; `figures`
-    are for its metrics.
+    and what is counted of the registry are for its metrics.
     """
     metrics = process_registry()
-    metrics.register(ReadingsCollector(FIGURES, figures.read))
+    metrics.register(ReadingsCollector((*FIGURES, *statistics.FIGURES), figures.read))
+    (registry_metrics or RegistryMetrics()).expose(metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -98,10 +108,12 @@ def main() -> None:
     settings = load_settings(TrainerSettings)
     configure_logging("trainer", settings.log_format, settings.log_level)
     engine = connect(settings.database_url)
-    with closing(MlflowRegistry(settings.mlflow_url)) as registry:
+    registry_metrics = RegistryMetrics()
+    with closing(MlflowRegistry(settings.mlflow_url, MeasuredTransport(registry_metrics))) as registry:
         queue = CeleryQueue(create_celery(settings))
         tracing = open_tracing("trainer", settings.otlp_endpoint)
-        app = create_app(JobStore(engine), queue, registry, Ledger(engine, registry), Figures(engine), tracing)
+        ledger = Ledger(engine, registry)
+        app = create_app(JobStore(engine), queue, registry, ledger, Figures(engine), tracing, registry_metrics)
         serve(app, settings.host, settings.port)
         if tracing:
             tracing.close()

@@ -2,6 +2,7 @@
 
 from mlplatform.contracts import Contract, contract_of
 from mlplatform.registry.manifest import CHALLENGER
+from mlplatform.telemetry.tracing import NoTracing, Tracing
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.feedback import FeedbackStore
@@ -14,6 +15,7 @@ from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
+from trainer.stages import traced_stages
 from trainer.tracking import MlflowTracker
 
 
@@ -33,11 +35,12 @@ class RegisteredTraining:
     To be closed after use.
     """
 
-    def __init__(self, settings: TrainerSettings) -> None:
+    def __init__(self, settings: TrainerSettings, tracing: Tracing | None = None) -> None:
         engine = connect(settings.database_url)
         self._tracker = MlflowTracker(settings.mlflow_url)
         self._registry = MlflowRegistry(settings.mlflow_url)
         self._ledger = Ledger(engine, self._registry)
+        self._tracing = tracing or NoTracing()
         self._sources = Sources(
             data_dir=settings.data_dir,
             processed_dir=settings.processed_dir,
@@ -51,18 +54,20 @@ class RegisteredTraining:
         self._registry.close()
 
     def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
-        return train(
-            RECIPES[contract_of(model).model],
-            sources=self._sources,
-            tracker=self._tracker,
-            progress=progress,
-            reason=reason,
-            options=options,
-        )
+        with traced_stages(self._tracing, progress) as told:
+            return train(
+                RECIPES[contract_of(model).model],
+                sources=self._sources,
+                tracker=self._tracker,
+                progress=told,
+                reason=reason,
+                options=options,
+            )
 
     def promote(self, trained: TrainedVersion, job: Job) -> None:
         contract = contract_of(job.model)
-        self._ledger.promote(contract, trained.version, reason=job.reason, actor=_actor(job))
+        with self._tracing.step("promote", {"model.version": trained.version}):
+            self._ledger.promote(contract, trained.version, reason=job.reason, actor=_actor(job))
 
     def hold(self, trained: TrainedVersion) -> None:
         self._registry.set_alias(trained.registered_model, CHALLENGER, trained.version)

@@ -1,4 +1,4 @@
-"""What the trainer's metrics say of jobs and promotions: read from SQL when Prometheus asks.
+"""What the trainer's metrics say of jobs, promotions and the database: read from SQL when Prometheus asks.
 
 So they are true whichever process did the work, and survive every restart. Each replica of the API tells the same.
 """
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlplatform.contracts import CONTRACTS
 from mlplatform.telemetry.metrics import Figure, Readings
+from trainer.db import statistics
 from trainer.db.tables import job_events, jobs, promotions
 from trainer.jobs import State
 from trainer.promotions.history import Action
@@ -118,6 +119,7 @@ class Figures:
                     **_of_jobs(connection),
                     STAGE: _of_stages(connection),
                     **_of_promotions(connection),
+                    **statistics.of_server(connection),
                 }
         except SQLAlchemyError as error:
             _log.warning("jobs and promotions cannot be counted", reason=type(error).__name__)

@@ -7,14 +7,17 @@ import structlog
 from celery import Task
 
 from mlplatform.telemetry.trace_context import trace_id_of, well_formed
-from mlplatform.telemetry.tracing import NoTracing, open_tracing
+from mlplatform.telemetry.tracing import NoTracing, Tracing, open_tracing
 from trainer.settings import TrainerSettings
 from trainer.tasks import TRACEPARENT
 
 
 @contextmanager
-def traced_task(settings: TrainerSettings, task: Task, job_id: str) -> Iterator[None]:
-    """A span around a task, if the settings want any, and the trace's id in every line that is logged within."""
+def traced_task(settings: TrainerSettings, task: Task, job_id: str) -> Iterator[Tracing]:
+    """A span around a task, if the settings want any, and the trace's id in every line that is logged within.
+
+    What is given is for the spans of its parts.
+    """
     traceparent = well_formed((task.request.headers or {}).get(TRACEPARENT))
     trace_id = trace_id_of(traceparent)
     trace = {"trace_id": trace_id} if trace_id else {}
@@ -23,4 +26,4 @@ def traced_task(settings: TrainerSettings, task: Task, job_id: str) -> Iterator[
         closing(open_tracing("trainer-worker", settings.otlp_endpoint) or NoTracing()) as tracing,
         tracing.span(task.name, traceparent, {"job": job_id}),
     ):
-        yield
+        yield tracing

@@ -53,7 +53,10 @@ def main() -> None:
         from trainer import execution  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
 
-        with closing(RegisteredTraining(settings)) as training, traced_task(settings, task, job_id):
+        with (
+            traced_task(settings, task, job_id) as tracing,
+            closing(RegisteredTraining(settings, tracing)) as training,
+        ):
             execution.run_job(job_id, open_jobs(settings), training, worker=task.request.hostname)
 
     @app.task(name=KEEP_UP, **KEEP_UP_LIMITS)  # type: ignore[untyped-decorator] # Celery ships no types

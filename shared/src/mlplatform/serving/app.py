@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from mlplatform.contracts import Contract
 from mlplatform.registry import ArtifactCache, Fetcher, MlflowRegistry, Registry
+from mlplatform.registry.measured import MeasuredAsyncTransport
 from mlplatform.runtime import Slot, VersionTable
 from mlplatform.serving.admission import Admission
 from mlplatform.serving.bulk import BulkLane
@@ -18,9 +19,9 @@ from mlplatform.serving.formats import formats_of
 from mlplatform.serving.health import health_routes
 from mlplatform.serving.on_demand import OnDemand
 from mlplatform.serving.openapi import describe_predict
-from mlplatform.serving.predict import PredictEndpoint
 from mlplatform.serving.routing import Router
 from mlplatform.serving.shadow import PairLog, Shadows, forget
+from mlplatform.serving.told import ToldEndpoint
 from mlplatform.serving.traced import TracedEndpoint
 from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
@@ -28,6 +29,7 @@ from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.disk import DiskCollector
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.predictor import PredictorMetrics
+from mlplatform.telemetry.registry import RegistryMetrics
 from mlplatform.telemetry.rollout import RolloutMetrics
 from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.telemetry.tracing import Tracing
@@ -48,9 +50,15 @@ def create_app(
     """A predictor of one contract. `registry` replaces MLflow and `trial` the subprocess, for tests; `pair_log` gets
     what champion and shadow say of the same rows; without `tracing` there are no spans.
     """
-    client = httpx.AsyncClient(base_url=settings.mlflow_url, timeout=settings.registry_timeout_seconds)
-    registry = registry or MlflowRegistry(client)
     collectors = process_registry()
+    registry_metrics = RegistryMetrics()
+    registry_metrics.expose(collectors)
+    client = httpx.AsyncClient(
+        base_url=settings.mlflow_url,
+        timeout=settings.registry_timeout_seconds,
+        transport=MeasuredAsyncTransport(registry_metrics),
+    )
+    registry = registry or MlflowRegistry(client)
     metrics = PredictorMetrics(
         collectors,
         contract.model,
@@ -115,7 +123,7 @@ def create_app(
     formats = formats_of(contract, settings.max_rows)
     app.state.metrics = metrics
     app.state.admission = Admission(settings.max_in_flight)
-    endpoint_of = partial(TracedEndpoint, tracing=tracing) if tracing else PredictEndpoint
+    endpoint_of = partial(TracedEndpoint, tracing=tracing) if tracing else ToldEndpoint
     endpoint = endpoint_of(
         formats=formats,
         slot=slot,

@@ -24,7 +24,7 @@ def run(contract: Contract) -> None:
     """Serve the champion of a contract's model until told to stop."""
     settings = load_settings(PredictorSettings)
     service = f"{contract.model}-predictor"
-    configure_logging(service, settings.log_format, settings.log_level)
+    configure_logging(service, settings.log_format, settings.log_level, model=contract.model)
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_COLLECT_EVERY)
     app = create_app(contract, settings, tracing=open_tracing(service, settings.otlp_endpoint))

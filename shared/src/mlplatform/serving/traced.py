@@ -4,13 +4,14 @@ from time import perf_counter
 from typing import Any
 
 from mlplatform.serving.formats import Format
-from mlplatform.serving.predict import Answer, PredictEndpoint, Request
+from mlplatform.serving.predict import Answer, Request
 from mlplatform.serving.prediction import Prediction
+from mlplatform.serving.told import ToldEndpoint
 from mlplatform.telemetry import trace_context
 from mlplatform.telemetry.tracing import Tracing
 
 
-class TracedEndpoint(PredictEndpoint):
+class TracedEndpoint(ToldEndpoint):
     """Requests that are shed before they are read make no span."""
 
     def __init__(self, *, tracing: Tracing, **parts: Any) -> None:  # noqa: ANN401 # those of the endpoint

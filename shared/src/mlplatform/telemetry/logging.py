@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
@@ -13,10 +14,11 @@ LogFormat = Literal["json", "console"]
 _CHATTY = ("httpx", "httpcore", "uvicorn.access", "celery.app.trace", "celery.worker.request", "celery.worker.strategy")
 
 
-def configure_logging(service: str, log_format: LogFormat, level: str = "INFO") -> None:
+def configure_logging(service: str, log_format: LogFormat, level: str = "INFO", **facts: str) -> None:
     """Send the events of this process, those of libraries included, to standard output.
 
-    Called once, by the process's composition root.
+    Called once, by the process's composition root. Facts, such as the one model that it serves, are in every line of
+    JSON.
     """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -38,7 +40,7 @@ def configure_logging(service: str, log_format: LogFormat, level: str = "INFO") 
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(service, log_format),
+                *_renderers(log_format, {"service": service, **facts}),
             ],
         )
     )
@@ -65,16 +67,16 @@ def _drop_colour_twin(
     return event
 
 
-def _renderers(service: str, log_format: LogFormat) -> list[structlog.types.Processor]:
+def _renderers(log_format: LogFormat, facts: Mapping[str, str]) -> list[structlog.types.Processor]:
     if log_format == "console":
         return [
             _shorten,
             ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0, exception_formatter=plain_traceback),
         ]
 
-    def name_service(
+    def add_facts(
         _logger: structlog.types.WrappedLogger, _method: str, event: structlog.types.EventDict
     ) -> structlog.types.EventDict:
-        return {"service": service, **event}
+        return {**facts, **event}
 
-    return [name_service, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [add_facts, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

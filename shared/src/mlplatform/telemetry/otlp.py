@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -30,11 +30,15 @@ class OtlpTracing:
         self._tracer = self._provider.get_tracer("mlplatform")
         self._propagator = TraceContextTextMapPropagator()
 
+    def span(self, name: str, traceparent: str | None, attributes: Attributes) -> AbstractContextManager[None]:
+        return self._around(name, traceparent, attributes, SpanKind.SERVER)
+
+    def step(self, name: str, attributes: Attributes) -> AbstractContextManager[None]:
+        return self._around(name, trace_context.current.get(), attributes, SpanKind.INTERNAL)
+
     @contextmanager
-    def span(self, name: str, traceparent: str | None, attributes: Attributes) -> Iterator[None]:
-        span = self._tracer.start_span(
-            name, self._context(traceparent), kind=SpanKind.SERVER, attributes=dict(attributes)
-        )
+    def _around(self, name: str, traceparent: str | None, attributes: Attributes, kind: SpanKind) -> Iterator[None]:
+        span = self._tracer.start_span(name, self._context(traceparent), kind=kind, attributes=dict(attributes))
         before = trace_context.current.set(self._traceparent(span))
         try:
             yield

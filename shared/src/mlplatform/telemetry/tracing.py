@@ -1,7 +1,7 @@
 """Spans for whoever collects them. Off unless an address is given; then only are OpenTelemetry's libraries imported."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
 from mlplatform.telemetry import trace_context
@@ -14,6 +14,10 @@ class Tracing(Protocol):
 
     def span(self, name: str, traceparent: str | None, attributes: Attributes) -> AbstractContextManager[None]:
         """A span around what happens within, in the trace of a `traceparent`; `trace_context.current` names it."""
+        ...
+
+    def step(self, name: str, attributes: Attributes) -> AbstractContextManager[None]:
+        """A span around a part of what `trace_context.current` names."""
         ...
 
     def record(
@@ -38,6 +42,10 @@ class NoTracing:
             yield
         finally:
             trace_context.current.reset(before)
+
+    def step(self, name: str, attributes: Attributes) -> AbstractContextManager[None]:
+        del name, attributes
+        return nullcontext()
 
     def record(
         self, name: str, traceparent: str | None, seconds: float, attributes: Attributes, *, has_failed: bool

@@ -86,8 +86,8 @@ class Registry(Protocol):
 class MlflowRegistry:
     """MLflow at a URL; to be closed after use."""
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=_PATIENCE)
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+        self._client = httpx.Client(base_url=url, timeout=_PATIENCE, transport=transport)
 
     def close(self) -> None:
         """Hang up."""
