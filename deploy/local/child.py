@@ -43,7 +43,7 @@ class Child:
                 env=process.env,
                 process_group=0,
             )
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else knows of this end
             os.close(read_end)
             raise
         finally:

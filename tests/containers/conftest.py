@@ -32,11 +32,12 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def stack(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole platform, healthy, which means that it has trained its first models."""
+    first_port = first_of_free_ports(4)
     stack = Stack(
         engine,
-        project=f"ml-platform-test-{os.getpid()}",
+        project=f"ml-platform-test-{os.getpid()}-{first_port}",  # the drills may have one of their own in this process
         folder=tmp_path_factory.mktemp("stack"),
-        first_port=first_of_free_ports(4),
+        first_port=first_port,
     )
     stack.secrets.mkdir(parents=True)
     for kind in ("page", "ticket", "watchdog"):  # test_monitoring starts it

@@ -12,8 +12,8 @@ import httpx
 
 from tests.helpers.waiting import wait_until
 
-REPEATS = int(os.environ.get("REPEATS", "20"))
-SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+REPEATS = int(os.environ.get("REPEATS") or 20)
+SEED = int(os.environ.get("SEED") or 0) or random.SystemRandom().randrange(1, 10**6)
 TO_THE_END_SECONDS = 60.0
 """From the moment at which everything is up again."""
 
@@ -30,6 +30,26 @@ class Drill:
     seconds: list[float] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
 
+    @property
+    def moments(self) -> random.Random:
+        """When to kill: the same for the same seed."""
+        return random.Random(f"{SEED} {self.kind}")  # noqa: S311 # no secret
+
+    def note(self, end: str, seconds: float, struck: dict[str, Any]) -> None:
+        """One repeat is over; tell it at once.
+
+        Args:
+            end: what became of the job.
+            seconds: from recovery to that.
+            struck: the job as it was when something was killed.
+        """
+        self.ends.append(end)
+        self.seconds.append(seconds)
+        tell(
+            f"{self.kind}, {len(self.ends)} of {REPEATS}: {end}, {seconds:.1f} s after recovery; "
+            f"struck at {struck['percent']} % ({struck['stage']})"
+        )
+
     def row(self) -> str:
         ends = ", ".join(f"{self.ends.count(end)} {end}" for end in sorted(set(self.ends)))
         middle, worst = (statistics.median(self.seconds), max(self.seconds)) if self.seconds else (0, 0)
@@ -38,6 +58,15 @@ class Drill:
 
 DRILLS: list[Drill] = []
 """Those of this run, for the table at its end."""
+
+
+LISTENERS: list[Callable[[str], None]] = []
+"""Who hears of each repeat."""
+
+
+def tell(line: str) -> None:
+    for listener in LISTENERS:
+        listener(line)
 
 
 def drill(kind: str) -> Drill:
@@ -150,20 +179,24 @@ def repeat_kills(drill: Drill, jobs: Jobs, kill: Callable[[], None], recover: Ca
         kill: ends its victim.
         recover: returns when what was killed is up again.
     """
-    moments = random.Random(f"{SEED} {drill.kind}")  # noqa: S311 # no secret
-    duration, hit = usual_duration(jobs), list[str]()
+    moments, duration, hit = drill.moments, usual_duration(jobs), list[str]()
+    tell(f"{drill.kind}: undisturbed, a job takes {duration:.1f} s")
     while len(hit) < REPEATS:
         job = jobs.ask(f"{drill.kind}, {len(hit) + 1} of {REPEATS}, seed {SEED}")
         time.sleep(moments.uniform(0, duration))  # the moment is the drill's parameter, not something to wait for
-        was_active = jobs.is_active(job)
+        struck = jobs.get(job)
         kill()
         recover()
         recovered = time.monotonic()
-        end = jobs.wait_for_the_end(job, TO_THE_END_SECONDS)
+        try:
+            end = jobs.wait_for_the_end(job, TO_THE_END_SECONDS)
+        except TimeoutError:
+            drill.note("no end", time.monotonic() - recovered, struck)
+            raise
+        seconds = time.monotonic() - recovered
         assert_one_end(jobs, job, end)
-        if was_active:  # a kill after the end has to do no harm, but shows little
-            drill.seconds.append(time.monotonic() - recovered)
-            drill.ends.append(end["state"])
+        if struck["state"] in _ACTIVE:  # a kill after the end has to do no harm, but shows little
+            drill.note(end["state"], seconds, struck)
             hit.append(job)
     return hit
 

@@ -1,14 +1,24 @@
 """Who serves is changed by one call, and the predictors follow."""
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from mlplatform.contracts import IRIS
 from tests.e2e.conftest import Platform
+from tests.helpers.ports import free_port
+from tests.helpers.promoting import (
+    another_version,
+    assert_a_rollback_restores_the_answers,
+    assert_one_chain,
+    champion,
+    change_hands,
+    history,
+)
 from tests.helpers.waiting import wait_until
 
 _TRAINING_SECONDS = 180
@@ -31,14 +41,6 @@ def two_versions(platform: Platform) -> tuple[str, str]:
         what="the end of the training",
     )
     return before, str(client.get(location).json()["version"])
-
-
-def champion(client: httpx.Client) -> str:
-    return str(client.get("/models/iris").json()["aliases"]["champion"])
-
-
-def history(client: httpx.Client) -> dict[str, Any]:
-    return dict(client.get("/models/iris/history", params={"limit": 1_000}).json())
 
 
 def wait_until_answering(client: httpx.Client, version: str) -> None:
@@ -78,25 +80,38 @@ def test_a_version_tells_what_it_was_measured_at(client: httpx.Client, two_versi
 def test_hundreds_of_promotions_and_rollbacks_at_once_leave_one_chain_and_an_alias_that_says_its_end(
     platform: Platform, client: httpx.Client, two_versions: tuple[str, str]
 ) -> None:
-    numbers = count()
-
-    def change(_: int) -> int:
-        number = next(numbers)
-        call, body = "rollback", {"reason": "one of many"}
-        if number % 3:
-            version = two_versions[number % 2]
-            call, body = "promote", {"reason": "one of many", "version": version, "force": True}  # type: ignore[dict-item]
-        with httpx.Client(base_url=str(client.base_url), timeout=60) as own:
-            return own.post(f"/models/iris/{call}", json=body).status_code
-
     before = len(history(client)["entries"])
-    with ThreadPoolExecutor(_CLIENTS) as pool:
-        statuses = list(pool.map(change, range(_CALLS)))
+    statuses = change_hands(client, two_versions, calls=_CALLS, clients=_CLIENTS)
     assert set(statuses) <= {httpx.codes.OK, httpx.codes.CONFLICT}
-    told = history(client)
-    assert told["is_whole"]
-    assert len(told["entries"]) > before + _CALLS / 10
-    registry = platform.settings.url("mlflow") + "/api/2.0/mlflow/registered-models/get"
-    model = httpx.get(registry, params={"name": IRIS.registered_model}).json()["registered_model"]
-    aliases = {entry["alias"]: entry["version"] for entry in model["aliases"]}
-    assert aliases["champion"] == told["entries"][0]["after"]
+    assert len(assert_one_chain(client, platform.settings.url("mlflow"))) > before + _CALLS / 10
+
+
+@pytest.mark.timeout(300)
+def test_a_rollback_restores_the_old_answers_at_every_predictor(
+    platform: Platform, client: httpx.Client, tmp_path: Path
+) -> None:
+    other = another_version(client, platform.settings.url("mlflow"), tmp_path)
+    with another_predictor(platform, tmp_path) as second:
+        assert_a_rollback_restores_the_answers(client, [platform.settings.url("iris-predictor"), second], other)
+
+
+@contextmanager
+def another_predictor(platform: Platform, folder: Path) -> Iterator[str]:
+    """A second replica of the predictor of irises, with a cache of its own; its URL."""
+    [first] = [process for process in platform.processes() if "iris_predictor.app" in process.cmdline()]
+    port = free_port()
+    own = {"MLPLATFORM_PORT": str(port), "MLPLATFORM_CACHE_DIR": str(folder / "cache")}
+    second = psutil.Popen(first.cmdline(), env={**first.environ(), **own}, cwd=first.cwd())
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: is_ready(url), within_seconds=60, what="the second predictor ready")
+        yield url
+    finally:
+        second.terminate()
+        second.wait(30)
+
+
+def is_ready(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/health/ready", timeout=5).is_success
+    return False

@@ -24,12 +24,14 @@ from trainer.composition import RegisteredTraining
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.db.tables import feedback
+from trainer.errors import RegistryRefused
 from trainer.gate.champion import load_champion
 from trainer.options import Effort, Options
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.registry import MlflowRegistry
 from trainer.recipes import RECIPES, Recipe
 from trainer.settings import TrainerSettings
+from trainer.tracker import Release
 from trainer.tracking import MlflowTracker
 
 DATA = Path(__file__).parents[2] / "data"
@@ -212,3 +214,30 @@ def test_a_worker_trains_on_the_feedback_of_its_database(mlflow_url: str, tmp_pa
     assert (tags["feedback_rows"], tags["effort"], tags["code_revision"]) == ("2", "quick", "0123abc")
     assert card.data.feedback is not None
     assert card.data.feedback.refused == {"truth cannot be": 1}
+
+
+def test_a_run_that_is_registered_again_keeps_its_version(mlflow_url: str, tmp_path: Path) -> None:
+    class Twice(MlflowTracker):
+        """As when the first answer was lost."""
+
+        def register(self, release: Release) -> str:
+            first = super().register(release)
+            assert super().register(release) == first
+            return first
+
+    with closing(MlflowRegistry(mlflow_url)) as registry:
+        recipe = RECIPES["iris"].with_effort(Effort.QUICK)
+        trained = train(
+            recipe,
+            sources=Sources(DATA, tmp_path),
+            tracker=Twice(mlflow_url),
+            progress=lambda _stage, _percent: None,
+            reason="registered twice",
+        )
+        versions = registry.versions(trained.registered_model)
+    assert [version["version"] for version in versions if version["run_id"] == trained.run_id] == [trained.version]
+
+
+def test_a_refusal_is_told_from_a_server_that_is_away(mlflow_url: str) -> None:
+    with pytest.raises(RegistryRefused):
+        MlflowTracker(mlflow_url).end_run("0" * 32, succeeded=True)

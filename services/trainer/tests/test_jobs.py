@@ -2,11 +2,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Executable, delete, update
+from sqlalchemy.exc import IntegrityError
 
 from mlplatform.contracts import HOUSING, IRIS, Contract
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
+from trainer.db.tables import job_attempts, job_events
 from trainer.db.tables import jobs as table
 from trainer.errors import DatabaseUnavailable, JobNotFound, TrainingInProgress
 from trainer.jobs import LEASE, MAX_ATTEMPTS, Job, JobStore, State
@@ -187,3 +189,19 @@ def test_a_migrated_database_is_no_trouble_and_migrating_twice_changes_nothing(t
     migrate(engine)
     migrate(engine)
     assert JobStore(engine).trouble() is None
+
+
+@pytest.mark.parametrize("change", [update(job_events).values(percent=1), delete(job_events), delete(job_attempts)])
+def test_the_database_refuses_to_rewrite_what_has_happened(jobs: JobStore, change: Executable) -> None:
+    started(jobs)
+    with pytest.raises(IntegrityError, match="not rewritten"), jobs._engine.begin() as connection:
+        connection.execute(change)
+
+
+def test_the_database_refuses_to_end_an_attempt_twice(jobs: JobStore) -> None:
+    job = started(jobs)
+    jobs.fail(job, "no disk")
+    before = jobs.attempts(job.id)
+    with pytest.raises(IntegrityError, match="not rewritten"), jobs._engine.begin() as connection:
+        connection.execute(update(job_attempts).values(outcome="promoted"))
+    assert jobs.attempts(job.id) == before

@@ -1,10 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
@@ -12,57 +11,40 @@ from trainer.db.tables import periods as table
 from trainer.errors import DatabaseUnavailable
 from trainer.periods import Periods
 
-BEGINNING = datetime(2026, 11, 25, 12, tzinfo=UTC)
-LENGTH = timedelta(seconds=10)
-
-
-@dataclass
-class Clock:
-    now: datetime = BEGINNING
-
-    def __call__(self) -> datetime:
-        return self.now
-
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def periods(tmp_path: Path, clock: Clock) -> Periods:
+def periods(tmp_path: Path) -> Periods:
     engine = connect(f"sqlite:///{tmp_path}/trainer.db")
     migrate(engine)
-    return Periods(engine, clock)
+    return Periods(engine)
 
 
-def test_of_all_who_ask_in_a_period_one_is_the_first(periods: Periods) -> None:
+def test_of_all_who_ask_for_a_period_one_is_the_first(periods: Periods) -> None:
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda _: periods.take("a", LENGTH), range(8)))
+        taken = list(pool.map(lambda _: periods.take("a", 1), range(8)))
     assert sorted(taken) == [False] * 7 + [True]
 
 
-def test_a_period_is_taken_until_the_next_begins(periods: Periods, clock: Clock) -> None:
-    assert periods.take("a", LENGTH)
-    clock.now += timedelta(seconds=9)
-    assert not periods.take("a", LENGTH)
-    clock.now += timedelta(seconds=1)
-    assert periods.take("a", LENGTH)
+def test_two_who_publish_by_clocks_that_are_apart_make_each_period_once(periods: Periods) -> None:
+    ahead, behind = range(103, 113), range(100, 110)
+    taken = [number for pair in zip(ahead, behind, strict=True) for number in pair if periods.take("a", number)]
+    assert sorted(taken) == list(range(100, 113))
 
 
 def test_every_task_has_periods_of_its_own(periods: Periods) -> None:
-    assert periods.take("a", LENGTH)
-    assert periods.take("b", LENGTH)
+    assert periods.take("a", 1)
+    assert periods.take("b", 1)
 
 
-def test_periods_of_long_ago_are_forgotten(periods: Periods, clock: Clock) -> None:
-    for _ in range(5):
-        periods.take("a", LENGTH)
-        clock.now += timedelta(days=1)
+def test_periods_of_long_ago_are_forgotten(periods: Periods) -> None:
+    periods.take("a", 1)
+    with periods._engine.begin() as connection:
+        connection.execute(update(table).values(taken_at=datetime.now(UTC) - timedelta(days=2)))
+    periods.take("a", 2)
     with periods._engine.connect() as connection:
-        assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 2
+        assert connection.execute(select(table.c.number)).scalars().all() == [2]
 
 
 def test_without_a_database_no_period_is_taken(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable):
-        Periods(connect(f"sqlite:///{tmp_path}/empty.db")).take("a", LENGTH)
+        Periods(connect(f"sqlite:///{tmp_path}/empty.db")).take("a", 1)

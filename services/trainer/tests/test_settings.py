@@ -1,11 +1,17 @@
+import pickle
+from time import time
+
 import pytest
 
 from mlplatform.settings import load_settings
 from trainer.settings import TrainerSettings
-from trainer.tasks import KEEP_UP, TRAIN, create_celery
+from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS, TRAIN, create_celery
 
 
-@pytest.mark.parametrize(("soft", "hard", "visibility"), [(60, 60, 120), (61, 60, 120), (60, 120, 120), (60, 180, 120)])
+@pytest.mark.parametrize(
+    ("soft", "hard", "visibility"),
+    [(60, 60, 120), (61, 60, 120), (60, 120, 120), (60, 180, 120), (60, 116, 120), (60, 115, 120)],
+)
 def test_limits_that_would_run_a_training_twice_are_refused_at_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], soft: int, hard: int, visibility: int
 ) -> None:
@@ -17,10 +23,21 @@ def test_limits_that_would_run_a_training_twice_are_refused_at_start(
     assert "have to rise in this order" in capsys.readouterr().err
 
 
+def test_room_for_a_worker_to_stop_is_enough() -> None:
+    TrainerSettings(soft_limit_seconds=60, hard_limit_seconds=114, visibility_timeout_seconds=120)
+
+
 def test_the_limits_that_celery_gets_are_those_of_the_settings() -> None:
-    celery = create_celery(TrainerSettings(soft_limit_seconds=1, hard_limit_seconds=2, visibility_timeout_seconds=3))
+    celery = create_celery(TrainerSettings(soft_limit_seconds=1, hard_limit_seconds=2, visibility_timeout_seconds=9))
     assert (celery.conf.task_soft_time_limit, celery.conf.task_time_limit) == (1, 2)
-    assert celery.conf.broker_transport_options["visibility_timeout"] == 3
+    assert celery.conf.broker_transport_options["visibility_timeout"] == 9
+
+
+def test_beat_says_for_which_period_it_asks() -> None:
+    [period] = create_celery(TrainerSettings()).conf.beat_schedule["keep up"]["args"]
+    earliest = time() // KEEP_UP_SECONDS
+    assert earliest <= period() <= time() // KEEP_UP_SECONDS
+    assert pickle.dumps(period)  # beat keeps its schedule in a file
 
 
 def test_trainings_and_short_tasks_have_a_queue_each() -> None:

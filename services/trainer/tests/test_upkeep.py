@@ -1,6 +1,5 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -49,9 +48,7 @@ def jobs(tmp_path: Path) -> JobStore:
 
 @pytest.fixture
 def periods(jobs: JobStore) -> Periods:
-    """Each round is in the period after the last one."""
-    moments = (datetime(2026, 11, 25, tzinfo=UTC) + timedelta(minutes=minute) for minute in count())
-    return Periods(jobs._engine, lambda: next(moments))
+    return Periods(jobs._engine)
 
 
 def age(jobs: JobStore, column: str, by: timedelta) -> None:
@@ -96,33 +93,60 @@ def test_a_job_whose_worker_was_killed_is_published_again(jobs: JobStore) -> Non
     assert jobs.get(job.id).state is State.QUEUED
 
 
+def test_a_job_that_waits_behind_a_long_training_is_left_alone(jobs: JobStore) -> None:
+    queue = InMemoryQueue()
+    job = jobs.create(HOUSING, "new data")
+    queue.publish(job.id)
+    age(jobs, "seen_at", 2 * LEASE)
+    assert revive(jobs, queue) == []
+    assert queue.published == [job.id]
+    assert len(jobs.events(job.id)) == 1
+
+
+def test_a_job_whose_message_was_lost_is_published_again_though_others_wait(jobs: JobStore) -> None:
+    queue = InMemoryQueue()
+    lost, waiting = jobs.create(HOUSING, "new data"), jobs.create(IRIS, "new data")
+    queue.publish(waiting.id)
+    age(jobs, "seen_at", 2 * LEASE)
+    assert [job.id for job in revive(jobs, queue)] == [lost.id]
+    assert queue.messages == [waiting.id, lost.id]
+
+
+def test_a_job_that_a_worker_took_and_lost_is_published_again_though_a_message_of_it_waits(jobs: JobStore) -> None:
+    queue = InMemoryQueue()
+    job = jobs.create(HOUSING, "new data")
+    jobs.start(job.id, "training@two")
+    queue.publish(job.id)
+    age(jobs, "seen_at", 2 * LEASE)
+    assert [job.id for job in revive(jobs, queue)] == [job.id]
+
+
 def test_with_the_broker_away_an_abandoned_job_waits_for_a_later_round(jobs: JobStore, periods: Periods) -> None:
     queue = InMemoryQueue(is_up=False)
     job = jobs.create(HOUSING, "new data")
     age(jobs, "seen_at", 2 * LEASE)
-    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue, periods)
+    keep_up(1, jobs, Serving({IRIS.registered_model: "1"}), queue, periods)
     queue.is_up = True
     age(jobs, "seen_at", 2 * LEASE)
-    keep_up(jobs, Serving({IRIS.registered_model: "1"}), queue, periods)
+    keep_up(2, jobs, Serving({IRIS.registered_model: "1"}), queue, periods)
     assert queue.published == [job.id]
 
 
 def test_with_the_registry_away_nothing_is_trained_and_nothing_fails(jobs: JobStore, periods: Periods) -> None:
-    keep_up(jobs, Serving(is_up=False), InMemoryQueue(), periods)
+    keep_up(1, jobs, Serving(is_up=False), InMemoryQueue(), periods)
     assert jobs.newest(1) == []
 
 
-def test_a_second_request_in_the_same_period_changes_nothing(jobs: JobStore) -> None:
+def test_a_second_request_for_the_same_period_changes_nothing(jobs: JobStore, periods: Periods) -> None:
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
-    periods = Periods(jobs._engine, lambda: datetime(2026, 11, 25, tzinfo=UTC))
     for _ in range(2):  # as two beats would
-        keep_up(jobs, serving, InMemoryQueue(), periods)
+        keep_up(1, jobs, serving, InMemoryQueue(), periods)
     assert serving.settled == 1
 
 
 def test_every_round_settles_the_aliases(jobs: JobStore, periods: Periods) -> None:
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
-    keep_up(jobs, serving, InMemoryQueue(), periods)
+    keep_up(1, jobs, serving, InMemoryQueue(), periods)
     assert serving.settled == 1
 
 
@@ -130,8 +154,8 @@ def test_runs_are_ended_once_nobody_trains_the_model(jobs: JobStore, periods: Pe
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
     serving.open_runs = {"housing": ["a", "b"], "iris": ["c"]}
     job = jobs.create(IRIS, "new data")
-    keep_up(jobs, serving, InMemoryQueue(), periods)
+    keep_up(1, jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {"iris": ["c"]}
     jobs.fail(job, "its worker was killed too often")
-    keep_up(jobs, serving, InMemoryQueue(), periods)
+    keep_up(2, jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {}

@@ -9,6 +9,7 @@ from trainer.feedback import FeedbackStore
 from trainer.gate.champion import load_champion
 from trainer.jobs import Job, JobStore
 from trainer.options import Options
+from trainer.patience import Patience, PatientTracker
 from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.ledger import Ledger
@@ -38,13 +39,14 @@ class RegisteredTraining:
     def __init__(self, settings: TrainerSettings, tracing: Tracing | None = None) -> None:
         engine = connect(settings.database_url)
         self._tracker = MlflowTracker(settings.mlflow_url)
+        self._patience = Patience()
         self._registry = MlflowRegistry(settings.mlflow_url)
         self._ledger = Ledger(engine, self._registry)
         self._tracing = tracing or NoTracing()
         self._sources = Sources(
             data_dir=settings.data_dir,
             processed_dir=settings.processed_dir,
-            find_champion=lambda contract: load_champion(contract, self._registry),
+            find_champion=lambda contract: self._patience.ask(lambda: load_champion(contract, self._registry)),
             find_feedback=FeedbackStore(engine).newest_first,
             code_revision=settings.code_revision,
         )
@@ -58,19 +60,19 @@ class RegisteredTraining:
             return train(
                 RECIPES[contract_of(model).model],
                 sources=self._sources,
-                tracker=self._tracker,
+                tracker=PatientTracker(self._tracker, self._patience),
                 progress=told,
                 reason=reason,
                 options=options,
             )
 
     def promote(self, trained: TrainedVersion, job: Job) -> None:
-        contract = contract_of(job.model)
+        contract, actor = contract_of(job.model), _actor(job)
         with self._tracing.step("promote", {"model.version": trained.version}):
-            self._ledger.promote(contract, trained.version, reason=job.reason, actor=_actor(job))
+            self._patience.ask(lambda: self._ledger.promote(contract, trained.version, reason=job.reason, actor=actor))
 
     def hold(self, trained: TrainedVersion) -> None:
-        self._registry.set_alias(trained.registered_model, CHALLENGER, trained.version)
+        self._patience.ask(lambda: self._registry.set_alias(trained.registered_model, CHALLENGER, trained.version))
 
     def promoted_by(self, job: Job) -> str | None:
         return self._ledger.promoted_by(contract_of(job.model), _actor(job))

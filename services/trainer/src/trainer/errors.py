@@ -14,6 +14,7 @@ PlatformError
 ├── ChampionChanged      the champion is not the one that was expected
 ├── ChallengerMissing    there is nobody to share the champion's traffic with
 ├── NothingToRollBackTo  the model has had no champion before this one
+├── RegistryRefused      the registry answers, and will not do what it was asked
 ├── CardNotFound         a version has no card, or none that can be read
 ├── DatabaseUnavailable  the jobs cannot be read or written
 └── BrokerUnavailable    the job could not be handed to the worker
@@ -80,6 +81,10 @@ class ChallengerMissing(PlatformError):
 
 class NothingToRollBackTo(PlatformError):
     """The model has had no champion before this one."""
+
+
+class RegistryRefused(PlatformError):
+    """The registry answers, and will not do what it was asked; asking again would not help."""
 
 
 class CardNotFound(PlatformError):

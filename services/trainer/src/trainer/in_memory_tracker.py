@@ -48,8 +48,12 @@ class InMemoryTracker:
         self.runs[run_id].succeeded = succeeded
 
     def register(self, release: Release) -> str:
-        self.releases.append(release)
-        return str(len(self.releases))
+        if release.run_id not in self._registered_runs():
+            self.releases.append(release)
+        return str(1 + self._registered_runs().index(release.run_id))
+
+    def _registered_runs(self) -> list[str]:
+        return [release.run_id for release in self.releases]
 
     def named(self, name: str) -> RecordedRun:
         """The only run of that name."""

@@ -1,6 +1,5 @@
 """Once a period: what is published on time is done once, however often it is published."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, delete, insert
@@ -15,18 +14,16 @@ _KEPT = timedelta(days=1)
 class Periods:
     """The periods that somebody has taken, in a database."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._clock = clock
 
-    def take(self, task: str, length: timedelta) -> bool:
-        """Whether the caller is the first in this period to ask for the task.
+    def take(self, task: str, number: int) -> bool:
+        """Whether the caller is the first to do the task for a period.
 
         Raises:
             DatabaseUnavailable: it does not answer; nobody has taken the period.
         """
-        now = self._clock()
-        number = int(now.timestamp() // length.total_seconds())
+        now = datetime.now(UTC)
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(periods).values(task=task, number=number, taken_at=now))

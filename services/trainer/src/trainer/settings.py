@@ -9,6 +9,9 @@ from mlplatform.settings import HttpSettings
 
 WorkerQueue = Literal["training", "upkeep"]
 
+SOFT_SHUTDOWN_SECONDS = 5.0
+"""So long a worker that has to stop waits for what it is at, before it hands that back."""
+
 
 class TrainerSettings(HttpSettings):
     """What the trainer can be told, beyond what every service can."""
@@ -49,9 +52,11 @@ class TrainerSettings(HttpSettings):
     @model_validator(mode="after")
     def _limits_fit(self) -> Self:
         """A task that is still running at the visibility timeout would be delivered again, and run twice."""
-        if not self.soft_limit_seconds < self.hard_limit_seconds < self.visibility_timeout_seconds:
+        longest = self.hard_limit_seconds + SOFT_SHUTDOWN_SECONDS
+        if not (self.soft_limit_seconds < self.hard_limit_seconds and longest < self.visibility_timeout_seconds):
             raise ValueError(
                 f"soft limit {self.soft_limit_seconds:g} s, hard limit {self.hard_limit_seconds:g} s and visibility "
-                f"timeout {self.visibility_timeout_seconds:g} s have to rise in this order"
+                f"timeout {self.visibility_timeout_seconds:g} s have to rise in this order, the last by more than the "
+                f"{SOFT_SHUTDOWN_SECONDS:g} s that a worker may take to stop"
             )
         return self

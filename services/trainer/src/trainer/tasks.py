@@ -1,26 +1,32 @@
 """What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
 
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from time import time
 from typing import Protocol
 
 from celery import Celery
+from celery.beat import BeatLazyFunc
 from celery.signals import after_task_publish, heartbeat_sent, worker_process_init
 from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
 from mlplatform.telemetry import trace_context
 from trainer.errors import BrokerUnavailable
-from trainer.settings import TrainerSettings, WorkerQueue
+from trainer.settings import SOFT_SHUTDOWN_SECONDS, TrainerSettings, WorkerQueue
 
 TRAIN = "trainer.train"
 KEEP_UP = "trainer.keep_up"
 TASKS: Mapping[WorkerQueue, tuple[str, ...]] = {"training": (TRAIN,), "upkeep": (KEEP_UP,)}
 """Who does what. Each queue has workers of its own, so that nothing short waits behind a training."""
+_TRAININGS: WorkerQueue = "training"
 TRACEPARENT = "traceparent"
 """The header of a message that names the trace of whoever asked."""
 KEEP_UP_SECONDS = 10.0
+KEEP_UP_EXPIRES_SECONDS = 60.0
+"""So far the clocks of beat and worker may be apart, and so much is done late when nobody was there to do it."""
 KEEP_UP_LIMITS = {"soft_time_limit": 60.0, "time_limit": 90.0}
 
 _CHILD_SECONDS = 120.0  # a child is ready once it has imported what it needs, which takes long on a busy machine
@@ -37,6 +43,14 @@ class Queue(Protocol):
         """
         ...
 
+    def waiting(self) -> set[str]:
+        """The jobs that no worker has taken from the queue yet.
+
+        Raises:
+            BrokerUnavailable: it does not say.
+        """
+        ...
+
 
 class CeleryQueue:
     """The broker, with seconds of patience."""
@@ -46,9 +60,19 @@ class CeleryQueue:
 
     def publish(self, job_id: str) -> None:
         try:
-            self._app.send_task(TRAIN, args=[job_id], headers={TRACEPARENT: trace_context.current.get()})
+            self._app.send_task(
+                TRAIN, args=[job_id], task_id=job_id, headers={TRACEPARENT: trace_context.current.get()}
+            )
         except OperationalError as error:
             raise BrokerUnavailable("the broker is away; nothing was accepted") from error
+
+    def waiting(self) -> set[str]:
+        with self._app.connection_for_read() as connection:
+            try:  # a channel's own client: Celery has no call that looks at a queue and takes nothing from it
+                messages = connection.channel().client.lrange(_TRAININGS, 0, -1)
+            except connection.recoverable_connection_errors as error:
+                raise BrokerUnavailable("the broker is away; nobody knows what waits") from error
+        return {json.loads(message)["headers"]["id"] for message in messages}
 
 
 def create_celery(settings: TrainerSettings) -> Celery:
@@ -71,7 +95,7 @@ def create_celery(settings: TrainerSettings) -> Celery:
         worker_proc_alive_timeout=_CHILD_SECONDS,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
-        worker_soft_shutdown_timeout=5.0,
+        worker_soft_shutdown_timeout=SOFT_SHUTDOWN_SECONDS,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_pool_acquire_timeout=5.0,
@@ -87,11 +111,17 @@ def create_celery(settings: TrainerSettings) -> Celery:
             "keep up": {
                 "task": KEEP_UP,
                 "schedule": KEEP_UP_SECONDS,
-                "options": {"expires": KEEP_UP_SECONDS},
+                "args": [BeatLazyFunc(period_of_now)],  # by beat's clock, whatever the worker's says
+                "options": {"expires": KEEP_UP_EXPIRES_SECONDS},
             }
         },
     )
     return app
+
+
+def period_of_now() -> int:
+    """The number of the period for which beat asks for upkeep."""
+    return int(time() // KEEP_UP_SECONDS)
 
 
 def prepare_children(module: str) -> None:

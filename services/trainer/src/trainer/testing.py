@@ -13,15 +13,24 @@ from trainer.promotions.registry import Version
 
 @dataclass
 class InMemoryQueue:
-    """A `Queue` that keeps what it was handed. `is_up = False` makes it refuse as a lost broker does."""
+    """A `Queue` that keeps what it was handed; `messages` are those that nobody took or lost. `is_up = False` makes it
+    refuse as a lost broker does.
+    """
 
     published: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     is_up: bool = True
 
     def publish(self, job_id: str) -> None:
         if not self.is_up:
             raise BrokerUnavailable("the broker is away; nothing was accepted")
         self.published.append(job_id)
+        self.messages.append(job_id)
+
+    def waiting(self) -> set[str]:
+        if not self.is_up:
+            raise BrokerUnavailable("the broker is away; nobody knows what waits")
+        return set(self.messages)
 
 
 @dataclass

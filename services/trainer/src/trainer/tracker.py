@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from mlplatform.contracts import Contract
 from mlplatform.errors import RegistryUnavailable
 from mlplatform.registry.manifest import Manifest
+from trainer.errors import RegistryRefused
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Release:
 class Tracker(Protocol):
     """Where trainings are recorded and versions registered.
 
-    Every method raises `RegistryUnavailable` when the tracker does not answer.
+    Every method raises `RegistryUnavailable` when the tracker does not answer, `RegistryRefused` when it does and will
+    not do it.
     """
 
     def start_run(self, experiment: str, name: str, *, tags: Mapping[str, str], parent: str | None = None) -> str:
@@ -74,7 +76,10 @@ class Tracker(Protocol):
         ...
 
     def register(self, release: Release) -> str:
-        """Make a new version, complete with its files and tags; returns its number. Moves no alias."""
+        """Make a new version, complete with its files and tags; returns its number. Moves no alias.
+
+        A run makes one version, however often it is registered.
+        """
         ...
 
 
@@ -86,8 +91,8 @@ def recorded_run(
     run_id = tracker.start_run(experiment, name, tags=tags, parent=parent)
     try:
         yield run_id
-    except BaseException:
-        with suppress(RegistryUnavailable):  # what went wrong first is what is told
+    except BaseException:  # a worker that has to stop leaves no open run behind either
+        with suppress(RegistryUnavailable, RegistryRefused):  # what went wrong first is what is told
             tracker.end_run(run_id, succeeded=False)
         raise
     tracker.end_run(run_id, succeeded=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 # MLflow's own defaults would let one call to a dead server last for many minutes. A value of the operator's wins.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # for a connection gone stale; `Patience` does the rest
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # it would write past ours, in a form of its own
@@ -26,10 +26,13 @@ from skops.io import dumps, get_untrusted_types
 from mlplatform.contracts import Contract
 from mlplatform.errors import RegistryUnavailable
 from mlplatform.registry.manifest import CHAMPION, MANIFEST_FILE, MANIFEST_TAG, MODEL_FILE, MODEL_TAG
+from trainer.errors import RegistryRefused
 from trainer.tracker import Release
 
 _ALREADY_EXISTS = "RESOURCE_ALREADY_EXISTS"
 _OUR_FAULT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+_TOO_BUSY = 429
+_SERVER_ERROR = 500
 _DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
 _PARENT_TAG = "mlflow.parentRunId"
 _LOADING_NEEDS = ("scikit-learn", "skl2onnx", "skops", "numpy", "pandas")
@@ -71,6 +74,9 @@ class MlflowTracker:
 
     def register(self, release: Release) -> str:
         name = release.contract.registered_model
+        known = self._version_of_run(name, release.run_id)
+        if known:
+            return known
         with answering(), tempfile.TemporaryDirectory() as folder:
             experiment = self._experiment_id(release.contract.model)
             model = self.client.create_logged_model(
@@ -96,6 +102,11 @@ class MlflowTracker:
                 await_creation_for=30,
             )
         return str(version.version)
+
+    def _version_of_run(self, name: str, run_id: str) -> str | None:
+        with answering():
+            found = self.client.search_model_versions(f"run_id = '{run_id}'")
+        return next((str(version.version) for version in found if version.name == name), None)
 
     def abandon_runs(self, experiment: str) -> list[str]:
         """End the runs of an experiment whose training is gone; returns their ids.
@@ -172,12 +183,18 @@ def _write(release: Release, model: Model, files: Path) -> str:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Raises `RegistryUnavailable` for whatever MLflow raises, but for what it blames on the caller."""
+    """Raises `RegistryUnavailable` when MLflow is away or in trouble, `RegistryRefused` when it will not do it.
+
+    What it blames on the caller is a bug, and stays what it is.
+    """
     try:
         yield
     except MlflowException as error:
         if error.error_code in _OUR_FAULT:
             raise
+        status = error.get_http_status_code()  # type: ignore[no-untyped-call] # 500 without any answer
+        if status < _SERVER_ERROR and status != _TOO_BUSY:
+            raise RegistryRefused(f"MLflow refused: {error}") from error
         raise RegistryUnavailable(f"MLflow did not answer as agreed: {error}") from error
 
 

@@ -8,11 +8,11 @@ import structlog
 
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import RegistryUnavailable
-from trainer.errors import BrokerUnavailable, DatabaseUnavailable, TrainingInProgress
+from trainer.errors import BrokerUnavailable, DatabaseUnavailable, RegistryRefused, TrainingInProgress
 from trainer.jobs import Job, JobStore, State
 from trainer.periods import Periods
 from trainer.submission import submit
-from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS, Queue
+from trainer.tasks import KEEP_UP, Queue
 
 FIRST_START = "first start: the registry has no champion"
 
@@ -52,23 +52,27 @@ class Champions(Protocol):
         ...
 
 
-def keep_up(jobs: JobStore, champions: Champions, queue: Queue, periods: Periods) -> None:
-    """One round, if there has been none in this period. What cannot be done now is done in a later one."""
+def keep_up(period: int, jobs: JobStore, champions: Champions, queue: Queue, periods: Periods) -> None:
+    """The round of a period, if there has been none. What cannot be done now is done in a later one."""
     try:
-        if not periods.take(KEEP_UP, timedelta(seconds=KEEP_UP_SECONDS)):
+        if not periods.take(KEEP_UP, period):
             return
         revive(jobs, queue)
         champions.settle_all()
         end_abandoned_runs(jobs, champions)
         train_missing(jobs, champions, queue)
-    except (RegistryUnavailable, DatabaseUnavailable, BrokerUnavailable) as error:
+    except (RegistryUnavailable, RegistryRefused, DatabaseUnavailable, BrokerUnavailable) as error:
         _log.warning("upkeep is put off", reason=str(error))
 
 
 def revive(jobs: JobStore, queue: Queue) -> list[Job]:
-    """Publish again the jobs whose message or worker was lost."""
+    """Publish again the jobs whose message or worker was lost; one that waits behind others is left alone."""
+    abandoned = jobs.abandoned()
+    waiting = queue.waiting() if abandoned else set()
     revived = []
-    for job in jobs.abandoned():
+    for job in abandoned:
+        if job.state is State.QUEUED and job.id in waiting:
+            continue
         if jobs.requeue(job):
             _log.warning("job was abandoned and is published again", job=job.id, model=job.model, attempts=job.attempts)
             queue.publish(job.id)

@@ -60,12 +60,12 @@ def main() -> None:
             execution.run_job(job_id, open_jobs(settings), training, worker=task.request.hostname)
 
     @app.task(name=KEEP_UP, **KEEP_UP_LIMITS)  # type: ignore[untyped-decorator] # Celery ships no types
-    def keep_up() -> None:
+    def keep_up(period: int) -> None:
         from trainer import upkeep  # noqa: PLC0415
         from trainer.composition import RegisteredTraining, open_jobs, open_periods  # noqa: PLC0415
 
         with closing(RegisteredTraining(settings)) as training:
-            upkeep.keep_up(open_jobs(settings), training, CeleryQueue(app), open_periods(settings))
+            upkeep.keep_up(period, open_jobs(settings), training, CeleryQueue(app), open_periods(settings))
 
     name = ("--hostname", f"{settings.queue}@%h", "--queues", settings.queue)
     quiet = ("--without-gossip", "--without-mingle", "--loglevel", settings.log_level)
