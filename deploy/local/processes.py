@@ -1,6 +1,7 @@
 """The table of processes: what each one runs, sees, waits for and how it is asked to stop."""
 
 import grp
+import json
 import os
 import pwd
 import signal
@@ -119,6 +120,9 @@ class Stack:
             "MLPLATFORM_PORT": str(self.settings.ports["trainer"]),
             "MLPLATFORM_DATABASE_URL": self.state.sqlite_url("trainer"),
             "MLPLATFORM_REDIS_URL": f"redis://:{self._redis_password}@127.0.0.1:{self.settings.ports['redis']}/0",
+            "MLPLATFORM_PREDICTOR_URLS": json.dumps(
+                {model: self.settings.url(f"{model}-predictor") for model in ("housing", "iris")}
+            ),
             "MLPLATFORM_MLFLOW_URL": self.settings.url("mlflow"),
             "MLPLATFORM_DATA_DIR": str(ROOT / "data"),
             "MLPLATFORM_PROCESSED_DIR": str(ROOT / self.settings.processed_dir),

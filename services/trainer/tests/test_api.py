@@ -15,14 +15,14 @@ from trainer.jobs import JobStore
 from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
 from trainer.routes.retraining import retraining_routes
-from trainer.testing import InMemoryModels, InMemoryQueue
+from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
 
 pytestmark = pytest.mark.anyio
 
 
 def client_of(jobs: JobStore, queue: InMemoryQueue) -> httpx.AsyncClient:
     models = InMemoryModels()
-    app = create_app(jobs, queue, models, Ledger(jobs._engine, models), Figures(jobs._engine))
+    app = create_app(jobs, queue, models, Ledger(jobs._engine, models), Figures(jobs._engine), InMemoryReplicas())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer")
 
 

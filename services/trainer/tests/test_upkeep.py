@@ -24,6 +24,7 @@ class Serving:
     champions: dict[str, str] = field(default_factory=dict)
     is_up: bool = True
     settled: int = 0
+    tended: int = 0
     open_runs: dict[str, list[str]] = field(default_factory=dict)
 
     def champion(self, contract: Contract) -> str | None:
@@ -35,6 +36,9 @@ class Serving:
         if not self.is_up:
             raise RegistryUnavailable("MLflow is down")
         self.settled += 1
+
+    def tend_ramps(self) -> None:
+        self.tended += 1
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self.open_runs.pop(contract.model, [])
@@ -117,7 +121,7 @@ def test_a_second_request_in_the_same_period_changes_nothing(jobs: JobStore) -> 
     periods = Periods(jobs._engine, lambda: datetime(2026, 11, 25, tzinfo=UTC))
     for _ in range(2):  # as two beats would
         keep_up(jobs, serving, InMemoryQueue(), periods)
-    assert serving.settled == 1
+    assert (serving.settled, serving.tended) == (1, 1)
 
 
 def test_every_round_settles_the_aliases(jobs: JobStore, periods: Periods) -> None:

@@ -20,12 +20,16 @@ from trainer.errors import (
     CardNotFound,
     ChallengerMissing,
     ChampionChanged,
+    ChampionItself,
     DatabaseUnavailable,
     JobFinished,
     JobNotFound,
     KeyReused,
     NothingToRollBackTo,
+    RampInProgress,
+    RampMissing,
     TrainingInProgress,
+    VersionRejected,
     VersionRolledBack,
     VersionUnverified,
 )
@@ -33,9 +37,12 @@ from trainer.figures import FIGURES, Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry, Registry
+from trainer.promotions.replicas import HttpReplicas, Replicas
+from trainer.promotions.traffic import TrafficControl
 from trainer.routes.cards import card_routes
 from trainer.routes.models import model_routes
 from trainer.routes.retraining import retraining_routes
+from trainer.routes.rollouts import rollout_routes
 from trainer.settings import TrainerSettings
 from trainer.tasks import CeleryQueue, Queue, create_celery
 
@@ -49,6 +56,10 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     ChampionChanged: HTTPStatus.CONFLICT,
     NothingToRollBackTo: HTTPStatus.CONFLICT,
     ChallengerMissing: HTTPStatus.CONFLICT,
+    ChampionItself: HTTPStatus.CONFLICT,
+    VersionRejected: HTTPStatus.CONFLICT,
+    RampInProgress: HTTPStatus.CONFLICT,
+    RampMissing: HTTPStatus.NOT_FOUND,
     ModelVersionNotFound: HTTPStatus.NOT_FOUND,
     CardNotFound: HTTPStatus.NOT_FOUND,
     RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -58,10 +69,16 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
 
 
 def create_app(
-    jobs: JobStore, queue: Queue, registry: Registry, ledger: Ledger, figures: Figures, tracing: Tracing | None = None
+    jobs: JobStore,
+    queue: Queue,
+    registry: Registry,
+    ledger: Ledger,
+    figures: Figures,
+    replicas: Replicas,
+    tracing: Tracing | None = None,
 ) -> FastAPI:
-    """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions; `figures`
-    are for its metrics.
+    """The app over a store of jobs, a queue to the worker, the model registry, the ledger of promotions and the
+    predictors; `figures` are for its metrics.
     """
     metrics = process_registry()
     metrics.register(ReadingsCollector(FIGURES, figures.read))
@@ -88,7 +105,8 @@ def create_app(
         return JSONResponse({"status": "ready", "service": "trainer"})
 
     app.include_router(retraining_routes(jobs, queue))
-    app.include_router(model_routes(registry, ledger))
+    app.include_router(model_routes(registry, ledger, replicas))
+    app.include_router(rollout_routes(TrafficControl(ledger, registry)))
     app.include_router(card_routes(registry))
     return app
 
@@ -98,10 +116,14 @@ def main() -> None:
     settings = load_settings(TrainerSettings)
     configure_logging("trainer", settings.log_format, settings.log_level)
     engine = connect(settings.database_url)
-    with closing(MlflowRegistry(settings.mlflow_url)) as registry:
+    with (
+        closing(MlflowRegistry(settings.mlflow_url)) as registry,
+        closing(HttpReplicas(settings.predictor_urls)) as replicas,
+    ):
         queue = CeleryQueue(create_celery(settings))
         tracing = open_tracing("trainer", settings.otlp_endpoint)
-        app = create_app(JobStore(engine), queue, registry, Ledger(engine, registry), Figures(engine), tracing)
+        ledger = Ledger(engine, registry)
+        app = create_app(JobStore(engine), queue, registry, ledger, Figures(engine), replicas, tracing)
         serve(app, settings.host, settings.port)
         if tracing:
             tracing.close()

@@ -1,7 +1,6 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
 from mlplatform.contracts import Contract, contract_of
-from mlplatform.registry.manifest import CHALLENGER
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.feedback import FeedbackStore
@@ -12,6 +11,9 @@ from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
+from trainer.promotions.replicas import HttpReplicas
+from trainer.promotions.steward import Steward
+from trainer.promotions.traffic import TrafficControl
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
 from trainer.tracking import MlflowTracker
@@ -38,6 +40,8 @@ class RegisteredTraining:
         self._tracker = MlflowTracker(settings.mlflow_url)
         self._registry = MlflowRegistry(settings.mlflow_url)
         self._ledger = Ledger(engine, self._registry)
+        self._replicas = HttpReplicas(settings.predictor_urls)
+        self._traffic = TrafficControl(self._ledger, self._registry)
         self._sources = Sources(
             data_dir=settings.data_dir,
             processed_dir=settings.processed_dir,
@@ -49,6 +53,7 @@ class RegisteredTraining:
     def close(self) -> None:
         """Hang up."""
         self._registry.close()
+        self._replicas.close()
 
     def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         return train(
@@ -64,14 +69,18 @@ class RegisteredTraining:
         contract = contract_of(job.model)
         self._ledger.promote(contract, trained.version, reason=job.reason, actor=_actor(job))
 
-    def hold(self, trained: TrainedVersion) -> None:
-        self._registry.set_alias(trained.registered_model, CHALLENGER, trained.version)
+    def hold(self, trained: TrainedVersion, job: Job) -> None:
+        contract = contract_of(job.model)
+        self._traffic.challenge(contract, trained.version, reason=job.reason, actor=_actor(job))
 
     def promoted_by(self, job: Job) -> str | None:
         return self._ledger.promoted_by(contract_of(job.model), _actor(job))
 
     def settle_all(self) -> None:
         self._ledger.settle_all()
+
+    def tend_ramps(self) -> None:
+        Steward(self._ledger, self._traffic, self._replicas).go_round()
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self._tracker.abandon_runs(contract.model)

@@ -13,7 +13,7 @@ from trainer.db.migrate import migrate
 from trainer.figures import Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
-from trainer.testing import InMemoryModels, InMemoryQueue, example_card
+from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas, example_card
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,9 @@ def store(models: InMemoryModels, card: bytes) -> None:
 async def api(tmp_path: Path, models: InMemoryModels) -> AsyncIterator[httpx.AsyncClient]:
     engine = connect(f"sqlite:///{tmp_path}/trainer.db")
     migrate(engine)
-    app = create_app(JobStore(engine), InMemoryQueue(), models, Ledger(engine, models), Figures(engine))
+    app = create_app(
+        JobStore(engine), InMemoryQueue(), models, Ledger(engine, models), Figures(engine), InMemoryReplicas()
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
         yield client
 

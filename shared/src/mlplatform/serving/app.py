@@ -128,6 +128,6 @@ def create_app(
     app.state.predict = endpoint
     app.state.shadows = shadows
     app.router.routes.append(Route(PATH, endpoint))
-    app.include_router(health_routes(contract, slot, table, versions, watcher))
+    app.include_router(health_routes(contract, slot, table, versions, watcher, shadows.witness))
     describe_predict(app, contract, settings.max_rows)
     return app

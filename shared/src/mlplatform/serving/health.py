@@ -10,10 +10,11 @@ from mlplatform.contracts import Contract
 from mlplatform.runtime import Slot, VersionTable
 from mlplatform.serving.versions import Versions
 from mlplatform.serving.watcher import Watcher
+from mlplatform.serving.witness import Witness
 
 
 def health_routes(
-    contract: Contract, slot: Slot, table: VersionTable, versions: Versions, watcher: Watcher
+    contract: Contract, slot: Slot, table: VersionTable, versions: Versions, watcher: Watcher, witness: Witness
 ) -> APIRouter:
     """`/health/ready` and `/health`. Ready means a verified version is loaded; nothing else can take it back."""
     router = APIRouter(tags=["operation"])
@@ -28,13 +29,14 @@ def health_routes(
     )
     async def health() -> JSONResponse:
         age = None if watcher.answered_at is None else round(max(0.0, time() - watcher.answered_at), 1)
-        traffic = watcher.traffic
+        traffic, evidence = watcher.traffic, witness.told()
         state = {
             **_state(contract, slot),
             "wanted": dict(watcher.aliases),
             "loaded": table.versions,
             "refused": versions.refusals.told(),
             "traffic": traffic and traffic.model_dump(mode="json", exclude={"salt"}),
+            "evidence": evidence and evidence.model_dump(),
             "registry": {"seconds_since_answer": age, "trouble": watcher.trouble},
         }
         return JSONResponse(state, 200 if slot.live else 503)

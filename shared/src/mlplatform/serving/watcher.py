@@ -209,6 +209,7 @@ class Watcher:
         if live is None or self._slot.challenger is None or self._slot.challenger.version != live.version:
             self._slot.challenger = live and live.as_variant(CHALLENGER)
         traffic = self.traffic
+        self._shadows.witness.begin(traffic)
         share = round(traffic.challenger_percent / 100 * BUCKETS) if traffic else 0
         self._slot.split = None
         if traffic and share:

@@ -45,9 +45,9 @@ class RolloutMetrics:
         self._loaded_bytes.set_function(loaded_bytes)
         self._repairs.set_function(repairs)
 
-    def fell_back(self, reason: str) -> None:
+    def fell_back(self, reason: str, requests: int = 1) -> None:
         """The champion answered in the challenger's place."""
-        self._fallbacks[reason].inc()
+        self._fallbacks[reason].inc(requests)
 
     def roles(self, desired: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """Which version has which role."""
