@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import structlog
+from shared.tests.conftest import Publish
 
 from mlplatform.contracts import HOUSING
 from mlplatform.serving import routing
 from mlplatform.telemetry.logging import configure_logging
+from mlplatform.testing import InMemoryRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +55,26 @@ async def test_a_failure_names_request_trace_and_version_on_one_line(
     assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert (line["service"], line["version"], line["level"]) == ("housing-predictor", "1", "error")
     assert "ZeroDivisionError" in line["exception"]
+
+
+@pytest.mark.parametrize("body", [ROW, {"instances": [ROW] * 60}])
+async def test_a_failure_names_the_version_that_was_asked_for(
+    predictor: httpx.AsyncClient,
+    publish: Publish,
+    registry: InMemoryRegistry,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    body: object,
+) -> None:
+    publish("2")
+    registry.champion = "1"
+    configure_logging("housing-predictor", "json")
+    asked = {**HEADERS, "X-Model-Version": "2"}
+    assert (await predictor.post("/predict", json=body, headers=asked)).json()["version"] == "2"
+    monkeypatch.setattr(routing, "predict", _fails)
+    await predictor.post("/predict", json=body, headers=asked)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "prediction failed" in line]
+    assert (line["version"], line["variant"]) == ("2", "pinned")
 
 
 def _fails(*_: object) -> None:
