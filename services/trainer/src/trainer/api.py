@@ -1,13 +1,14 @@
 """The API of the trainer: it accepts jobs and tells of them; it never trains."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from http import HTTPStatus
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
+from mlplatform.messaging.events import RedisModelEvents
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.telemetry.metrics import ReadingsCollector, process_registry
@@ -116,13 +117,13 @@ def main() -> None:
     settings = load_settings(TrainerSettings)
     configure_logging("trainer", settings.log_format, settings.log_level)
     engine = connect(settings.database_url)
-    with (
-        closing(MlflowRegistry(settings.mlflow_url)) as registry,
-        closing(HttpReplicas(settings.predictor_urls)) as replicas,
-    ):
+    with ExitStack() as open_things:
+        registry = open_things.enter_context(closing(MlflowRegistry(settings.mlflow_url)))
+        replicas = open_things.enter_context(closing(HttpReplicas(settings.predictor_urls)))
+        events = open_things.enter_context(closing(RedisModelEvents(settings.redis_url)))
+        ledger = Ledger(engine, registry, events)
         queue = CeleryQueue(create_celery(settings))
         tracing = open_tracing("trainer", settings.otlp_endpoint)
-        ledger = Ledger(engine, registry)
         app = create_app(JobStore(engine), queue, registry, ledger, Figures(engine), replicas, tracing)
         serve(app, settings.host, settings.port)
         if tracing:

@@ -1,6 +1,7 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
 from mlplatform.contracts import Contract, contract_of
+from mlplatform.messaging.events import RedisModelEvents
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.feedback import FeedbackStore
@@ -39,7 +40,8 @@ class RegisteredTraining:
         engine = connect(settings.database_url)
         self._tracker = MlflowTracker(settings.mlflow_url)
         self._registry = MlflowRegistry(settings.mlflow_url)
-        self._ledger = Ledger(engine, self._registry)
+        self._events = RedisModelEvents(settings.redis_url)
+        self._ledger = Ledger(engine, self._registry, self._events)
         self._replicas = HttpReplicas(settings.predictor_urls)
         self._traffic = TrafficControl(self._ledger, self._registry)
         self._sources = Sources(
@@ -54,6 +56,7 @@ class RegisteredTraining:
         """Hang up."""
         self._registry.close()
         self._replicas.close()
+        self._events.close()
 
     def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         return train(

@@ -158,3 +158,29 @@ def test_many_at_once_leave_one_chain_and_aliases_that_say_its_end(engine: Engin
     assert len(entries) > 10
     assert ledgers[0].first_break(IRIS) is None
     assert models.aliases(NAME)["champion"] == entries[-1].after
+
+
+class Heard:
+    """`ModelEvents` that note which version was champion when each word came."""
+
+    def __init__(self, models: InMemoryModels) -> None:
+        self.words: list[tuple[str, str | None]] = []
+        self._models = models
+
+    def changed(self, model: str) -> None:
+        self.words.append((model, self._models.aliases(NAME).get("champion")))
+
+
+def test_predictors_are_told_of_a_change_once_it_can_be_seen_in_the_registry(
+    engine: Engine, models: InMemoryModels
+) -> None:
+    heard = Heard(models)
+    ledger = Ledger(engine, models, heard)
+    promote(ledger, "1")
+    promote(ledger, "2")
+    ledger.settle_all()
+    assert heard.words == [("iris", "1"), ("iris", "2")]
+    models.is_up = False
+    with pytest.raises(RegistryUnavailable):
+        promote(ledger, "3")
+    assert len(heard.words) == 2

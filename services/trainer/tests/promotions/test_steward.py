@@ -78,6 +78,18 @@ def test_if_it_was_asked_for_the_challenger_becomes_champion_in_the_end(
     assert challenged.ramp(IRIS) is None
 
 
+def test_a_version_that_was_forced_to_challenge_is_promoted_although_it_was_rolled_back_once(
+    steward: Steward, challenged: TrafficControl, ledger: Ledger
+) -> None:
+    ledger.promote(IRIS, "2", reason="better", actor="ann")
+    ledger.rollback(IRIS, reason="worse", actor="ann")
+    challenged.challenge(IRIS, "2", reason="once more", actor="ann", force=True)
+    begin(challenged, QUICK.model_copy(update={"promotes": True, "steps": (100.0,)}))
+    steward.go_round()
+    last = ledger.entries(IRIS)[-1]
+    assert (last.after, last.forced) == ("2", True)
+
+
 @pytest.mark.parametrize("extra", [{"shadow_failed": 50}, {"disagreement": 50.0}, {"challenger_seconds": 5.0}])
 def test_a_bad_challenger_loses_its_share_in_the_next_round_and_the_history_says_why(
     steward: Steward, challenged: TrafficControl, predictors: Predictors, ledger: Ledger, extra: dict[str, object]

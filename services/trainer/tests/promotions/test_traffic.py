@@ -139,7 +139,7 @@ def test_a_share_is_an_entry_of_the_chain_and_the_predictors_are_told(
     granted = share(traffic, 12.5, shadow=True, expires_at=until)
     assert (granted.challenger, granted.challenger_percent, granted.shadow) == ("2", 12.5, True)
     assert granted.expires_at == until
-    assert told(models) == granted
+    assert told(models) == read_traffic(granted.as_tag())
     entry = ledger.entries(IRIS)[-1]
     assert (entry.action, entry.before, entry.after, entry.traffic) == (Action.TRAFFIC, "1", "1", granted)
     assert ledger.first_break(IRIS) is None
@@ -228,7 +228,7 @@ def test_traffic_that_the_registry_lost_is_told_again(
     granted = share(traffic, 50)
     models.drop_tag(NAME, TRAFFIC_TAG)
     ledger.settle_all()
-    assert told(models) == granted
+    assert told(models) == read_traffic(granted.as_tag())
 
 
 @pytest.mark.parametrize("change", ["promotion", "rollback", "challenger", "share"])

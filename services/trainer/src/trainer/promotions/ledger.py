@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import ModelVersionNotFound
+from mlplatform.messaging.events import ModelEvents, NoModelEvents
 from mlplatform.registry.manifest import CHALLENGER, CHAMPION, MANIFEST_TAG, PREVIOUS
 from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic
 from trainer.db.tables import promotion_locks, promotions
@@ -58,9 +59,10 @@ class Ledger:
     but for what `promote` says of the aliases.
     """
 
-    def __init__(self, engine: Engine, registry: Registry) -> None:
+    def __init__(self, engine: Engine, registry: Registry, events: ModelEvents | None = None) -> None:
         self._engine = engine
         self._registry = registry
+        self._events = events or NoModelEvents()
         self._turn = Lock()  # SQLite's own waiting is neither fair nor patient
 
     def promote(
@@ -175,9 +177,12 @@ class Ledger:
         """Make aliases and traffic say what the last entry says."""
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
-            if entries:
-                self._move_aliases(contract, succession(entries), traffic_of(entries))
-                self._tell_traffic(contract, traffic_of(entries))
+            if not entries:
+                return
+            moved = self._move_aliases(contract, succession(entries), traffic_of(entries))
+            told = self._tell_traffic(contract, traffic_of(entries))
+        if moved or told:
+            self._events.changed(contract.model)
 
     def settle_all(self) -> None:
         """The same for every model; for whoever looks after things from time to time."""
@@ -193,7 +198,7 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
             _log.warning("the aliases will follow later", model=contract.model, reason=str(error))
 
-    def _move_aliases(self, contract: Contract, line: list[str], traffic: Traffic | None) -> None:
+    def _move_aliases(self, contract: Contract, line: list[str], traffic: Traffic | None) -> bool:
         name = contract.registered_model
         wanted = {CHAMPION: line[-1], PREVIOUS: line[-2] if len(line) > 1 else None}
         found = self._registry.aliases(name)
@@ -201,20 +206,25 @@ class Ledger:
             wanted[CHALLENGER] = traffic.challenger
         elif found.get(CHALLENGER) == line[-1]:
             wanted[CHALLENGER] = None
-        for alias, version in wanted.items():
-            if version is None and alias in found:
+        changed = {alias: version for alias, version in wanted.items() if version != found.get(alias)}
+        for alias, version in changed.items():
+            if version is None:
                 self._registry.drop_alias(name, alias)
-            elif version is not None and found.get(alias) != version:
+            else:
                 self._registry.set_alias(name, alias, version)
+        return bool(changed)
 
-    def _tell_traffic(self, contract: Contract, traffic: Traffic | None) -> None:
+    def _tell_traffic(self, contract: Contract, traffic: Traffic | None) -> bool:
         name = contract.registered_model
         found = self._registry.tags(name).get(TRAFFIC_TAG)
         wanted = traffic.as_tag() if traffic else None
-        if wanted is None and found is not None:
+        if wanted == found:
+            return False
+        if wanted is None:
             self._registry.drop_tag(name, TRAFFIC_TAG)
-        elif wanted is not None and found != wanted:
+        else:
             self._registry.set_tag(name, TRAFFIC_TAG, wanted)
+        return True
 
     def _with_adopted(self, connection: Connection, contract: Contract) -> list[Entry]:
         """The history; one that is empty begins with the champion that the registry has."""

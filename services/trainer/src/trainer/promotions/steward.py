@@ -10,7 +10,7 @@ import structlog
 
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import PlatformError
-from trainer.promotions.history import Entry
+from trainer.promotions.history import Entry, rolled_back
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.ramp import Judgement, Verdict, judge
 from trainer.promotions.replicas import Replica, Replicas
@@ -55,7 +55,13 @@ class Steward:
             self._traffic.go_on(contract, step, 0, reason=f"stopped: {judgement.reason}", actor=ACTOR)
         elif judgement.verdict is Verdict.DONE and ramp.promotes:
             self._ledger.promote(
-                contract, plan.challenger, reason=judgement.reason, actor=ACTOR, expected_champion=step.after
+                contract,
+                plan.challenger,
+                reason=judgement.reason,
+                actor=ACTOR,
+                expected_champion=step.after,
+                # Who let it challenge although it was rolled back once, has forced it already.
+                force=plan.challenger in rolled_back(self._ledger.entries(contract)),
             )
         return judgement
 

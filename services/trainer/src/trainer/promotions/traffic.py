@@ -17,11 +17,10 @@ from trainer.errors import (
     VersionRejected,
     VersionRolledBack,
 )
-from trainer.gate.decision import Verdict
 from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.ramp import Ramp, TrafficPlan
-from trainer.promotions.registry import VERDICT_TAG, Registry
+from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry
 
 
 class TrafficControl:
@@ -52,7 +51,7 @@ class TrafficControl:
             now = traffic_of(entries)
             if now and now.challenger == version:
                 return entries[-1]
-            if found["tags"].get(VERDICT_TAG) == Verdict.REJECT and not force:
+            if found["tags"].get(VERDICT_TAG) == REJECTED and not force:
                 raise VersionRejected(
                     f"the gate rejected version {version} of {contract.model}; force it if it must be"
                 )
