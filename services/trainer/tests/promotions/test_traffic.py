@@ -231,6 +231,15 @@ def test_traffic_that_the_registry_lost_is_told_again(
     assert told(models) == read_traffic(granted.as_tag())
 
 
+def test_a_challenger_that_appears_after_sharing_was_ended_without_one_can_have_a_share(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    share(traffic, 0)
+    models.set_alias(NAME, "challenger", "2")
+    assert share(traffic, 5).challenger == "2"
+
+
 @pytest.mark.parametrize("change", ["promotion", "rollback", "challenger", "share"])
 def test_a_ramp_begins_and_whatever_else_is_said_ends_it(
     challenged: TrafficControl, ledger: Ledger, models: InMemoryModels, change: str

@@ -153,10 +153,11 @@ class TrafficControl:
         """What the challenger has now; what the history says goes before the alias."""
         champion, now = _champion(contract, entries), traffic_of(entries)
         alias = self._registry.aliases(contract.registered_model).get(CHALLENGER)
-        challenger = now.challenger if now else alias
-        if challenger in {None, champion} and not is_end:
+        if now and now.challenger != champion:
+            return now
+        if alias in {None, champion} and not is_end:
             raise ChallengerMissing(f"{contract.model} has no challenger beside its champion")
-        return now or TrafficPlan(challenger=challenger or champion, challenger_percent=0, salt=uuid4().hex)
+        return TrafficPlan(challenger=alias or champion, challenger_percent=0, salt=uuid4().hex)
 
 
 def _champion(contract: Contract, entries: Sequence[Entry]) -> str:
