@@ -75,6 +75,9 @@ async def test_a_failure_names_the_version_that_was_asked_for(
     await predictor.post("/predict", json=body, headers=asked)
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "prediction failed" in line]
     assert (line["version"], line["variant"]) == ("2", "pinned")
+    metrics = (await predictor.get("/metrics")).text
+    assert 'mlplatform_prediction_failures_total{model="housing",variant="pinned",version="2"} 1.0' in metrics
+    assert 'mlplatform_prediction_failures_total{model="housing",variant="champion",version="1"} 0.0' in metrics
 
 
 def _fails(*_: object) -> None:

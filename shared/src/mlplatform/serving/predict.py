@@ -137,6 +137,7 @@ class PredictEndpoint:
         self._bulk = bulk
         self._tally = metrics.tally
         self._note = metrics.answers.note
+        self._failed = metrics.answers.failed
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         metrics.watch_in_flight(lambda: float(admission.in_flight))
@@ -264,6 +265,8 @@ class PredictEndpoint:
         else:
             outcome = "error"
             live = request.live
+            if live:
+                self._failed(live.version, live.variant)
             _log.error(
                 "prediction failed",
                 request_id=request.id.decode(),
