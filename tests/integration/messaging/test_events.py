@@ -1,81 +1,17 @@
 """Words about models, over a real Redis with the users of the containers."""
 
 import asyncio
-import signal
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 
 import pytest
 import redis
 
-from deploy.containers.secrets import make_secrets
-from deploy.local.binaries import find_redis
 from mlplatform.messaging.events import CHANNEL, RedisModelEvents, listen
-from tests.helpers.ports import free_port
+from tests.helpers.redis_server import RedisServer
 from tests.helpers.waiting import wait_until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("anyio_backend", ["asyncio"])]
-
-
-class RedisServer:
-    """A Redis with the users of the containers, to be stopped and started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        make_secrets(folder / "secrets")
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def url(self, user: str) -> str:
-        password = (self._folder / "secrets" / f"redis_{user}_password").read_text()
-        return f"redis://{user}:{password}@127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        users = self._folder / "secrets" / "redis_users"
-        command = [
-            str(find_redis()),
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            str(self._folder),
-        ]
-        self._process = subprocess.Popen([*command, "--aclfile", str(users)], stdout=subprocess.DEVNULL)
-        wait_until(self._answers, what="Redis")
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.terminate()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-
-    def _answers(self) -> bool:
-        with suppress(redis.RedisError), closing(redis.Redis(port=self.port)) as client:
-            return bool(client.ping())
-        return False
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("redis")
-
-
-@pytest.fixture
-def server(folder: Path) -> Iterator[RedisServer]:
-    server = RedisServer(folder)
-    server.start()
-    yield server
-    server.stop()
 
 
 class Heard:
