@@ -11,6 +11,7 @@ from tests.e2e.test_promotion import champion
 from tests.helpers.waiting import wait_until
 
 _TRAINING_SECONDS = 180
+_START_SECONDS = 90
 _PICK_UP_SECONDS = 15
 _RAMP_SECONDS = 90  # two rounds of upkeep, and as much again
 _SUBJECTS = [f"subject-{number}" for number in range(100)]
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.timeout(400)
 def challenger(platform: Platform) -> str:
     """A version beside the champion, which challenges it."""
     client = platform.client
+    wait_until(lambda: answers_of_models(client), within_seconds=_START_SECONDS, what="the registry, after a restart")
     if len(client.get("/models/iris").json()["versions"]) == 1:
         job = {"model": "iris", "reason": "a challenger", "effort": "quick"}
         location = client.post("/retrain", json=job).headers["location"]
@@ -36,6 +38,10 @@ def challenger(platform: Platform) -> str:
     body = {"version": found, "reason": "end-to-end test", "force": True}
     client.put("/models/iris/challenger", json=body).raise_for_status()
     return found
+
+
+def answers_of_models(client: httpx.Client) -> bool:
+    return client.get("/models/iris").is_success
 
 
 def predict(client: httpx.Client, **headers: str) -> tuple[str, str]:
