@@ -12,12 +12,15 @@ _PASSWORDS = (
     "postgres_trainer_password",
     "postgres_mlflow_password",
     "redis_trainer_password",
+    "redis_predictor_password",
     "redis_exporter_password",
     "grafana_admin_password",
 )
 # Whom to tell of alerts: to be replaced by webhooks of one's own. Until then nothing listens, and an alert says so.
 _ADDRESSES = ("alert_page_url", "alert_ticket_url", "alert_watchdog_url")
 _NOBODY = "http://127.0.0.1:9/nobody-is-told-yet"
+# All that a predictor may: hear of one channel (`mlplatform.messaging.events`, which is not installed here).
+LISTENS = "resetchannels &mlplatform.models -@all +auth +hello +ping +client|setinfo +subscribe +unsubscribe"
 _MEASURES = "+latency|latest +latency|histogram +slowlog|len +slowlog|get"
 
 
@@ -45,18 +48,20 @@ def _password(path: Path) -> str:
 
 def _derived(passwords: Mapping[str, str]) -> dict[str, str]:
     """Where a program takes its password as part of something longer."""
-    exporter = passwords["redis_exporter_password"]
-    of_trainer, of_exporter = _sha256(passwords["redis_trainer_password"]), _sha256(exporter)
+    exporter, predictor = passwords["redis_exporter_password"], passwords["redis_predictor_password"]
+    of_trainer, of_predictor = _sha256(passwords["redis_trainer_password"]), _sha256(predictor)
     return {
         "mlplatform_database_url": (
             f"postgresql+psycopg://trainer:{passwords['postgres_trainer_password']}@postgres:5432/trainer"
         ),
         "mlplatform_redis_url": f"redis://trainer:{passwords['redis_trainer_password']}@redis:6379/0",
+        "mlplatform_predictor_redis_url": f"redis://predictor:{predictor}@redis:6379/0",
         "redis_exporter_passwords": json.dumps({"redis://exporter@redis:6379": exporter}),
         "redis_users": _lines(
             "user default on nopass resetchannels -@all +ping",
             f"user trainer on #{of_trainer} ~* &* +@all -@admin -@dangerous +info",
-            f"user exporter on #{of_exporter} -@all +@connection +info +config|get {_MEASURES}",
+            f"user predictor on #{of_predictor} {LISTENS}",
+            f"user exporter on #{_sha256(exporter)} -@all +@connection +info +config|get {_MEASURES}",
         ),
     }
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.containers.secrets import LISTENS
 from deploy.local.settings import ROOT, Settings
 from deploy.local.state import State, write_private
 
@@ -78,8 +79,8 @@ def write_prometheus_config(settings: Settings, state: State) -> Path:
     return path
 
 
-def write_redis_conf(settings: Settings, state: State, *, password: str) -> Path:
-    """Writes the broker's configuration, which holds the password, and returns its path."""
+def write_redis_conf(settings: Settings, state: State, *, password: str, predictor_password: str) -> Path:
+    """Writes the broker's configuration, passwords included, and returns its path. Predictors may only listen."""
     folder = state.folder("redis")
     path = folder / "redis.conf"
     write_private(
@@ -88,6 +89,7 @@ def write_redis_conf(settings: Settings, state: State, *, password: str) -> Path
 bind 127.0.0.1
 port {settings.ports["redis"]}
 requirepass {password}
+user predictor on >{predictor_password} {LISTENS}
 dir "{folder}"
 daemonize no
 always-show-logo no

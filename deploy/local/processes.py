@@ -1,6 +1,7 @@
 """The table of processes: what each one runs, sees, waits for and how it is asked to stop."""
 
 import grp
+import json
 import os
 import pwd
 import shlex
@@ -111,6 +112,7 @@ class Stack:
                 "MLPLATFORM_HOST": "127.0.0.1",
                 "MLPLATFORM_PORT": str(self.settings.ports[name]),
                 "MLPLATFORM_MLFLOW_URL": self.settings.url("mlflow"),
+                "MLPLATFORM_REDIS_URL": self._redis_url("predictor", self._predictor_password),
                 "MLPLATFORM_CACHE_DIR": str(self.state.folder(f"cache/{model}")),
             },
             probe=http_ok(self.client, f"{self.settings.url(name)}/health/live"),
@@ -121,7 +123,10 @@ class Stack:
             "MLPLATFORM_HOST": "127.0.0.1",
             "MLPLATFORM_PORT": str(self.settings.ports["trainer"]),
             "MLPLATFORM_DATABASE_URL": self.state.sqlite_url("trainer"),
-            "MLPLATFORM_REDIS_URL": f"redis://:{self._redis_password}@127.0.0.1:{self.settings.ports['redis']}/0",
+            "MLPLATFORM_REDIS_URL": self._redis_url("", self._redis_password),
+            "MLPLATFORM_PREDICTOR_URLS": json.dumps(
+                {model: self.settings.url(f"{model}-predictor") for model in ("housing", "iris")}
+            ),
             "MLPLATFORM_MLFLOW_URL": self.settings.url("mlflow"),
             "MLPLATFORM_DATA_DIR": str(ROOT / "data"),
             "MLPLATFORM_PROCESSED_DIR": str(ROOT / self.settings.processed_dir),
@@ -179,7 +184,9 @@ class Stack:
         return replace(server, stops_last=True)
 
     def _redis(self) -> Process:
-        conf = write_redis_conf(self.settings, self.state, password=self._redis_password)
+        conf = write_redis_conf(
+            self.settings, self.state, password=self._redis_password, predictor_password=self._predictor_password
+        )
         return Process(
             name="redis",
             command=(str(self.redis), str(conf)),
@@ -189,9 +196,16 @@ class Stack:
             stops_last=True,
         )
 
+    def _redis_url(self, user: str, password: str) -> str:
+        return f"redis://{user}:{password}@127.0.0.1:{self.settings.ports['redis']}/0"
+
     @property
     def _redis_password(self) -> str:
         return self.state.secret("redis-password")
+
+    @property
+    def _predictor_password(self) -> str:
+        return self.state.secret("redis-predictor-password")
 
     def _python(
         self,

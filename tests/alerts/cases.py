@@ -79,6 +79,10 @@ def _gauge(
     return Case(alert, fires=series, at=at, before=before, silent={"just below": silent}, resolves=over, over=over_at)
 
 
+def _actual(replica: str, role: str) -> str:
+    return f'mlplatform_model_actual_version{{instance="{replica}",model="iris",role="{role}"}}'
+
+
 def _budget(kind: str, suffix: str, share: float, times: tuple[str, str, str], steps: int, interval: str) -> Case:
     """A share of a round number of requests in each step, just over and just under."""
     at, before, over = times
@@ -229,14 +233,15 @@ CASES = (
     ),
     _gauge(
         "VersionsDiffer",
-        {f'mlplatform_model_version_info{{instance="{one}",model="iris",version="{one}"}}': "1x60" for one in "12"},
-        {f'mlplatform_model_version_info{{instance="{one}",model="iris",version="1"}}': "1x60" for one in "12"},
+        {_actual(one, "challenger"): f"{one}x60" for one in "12"},
+        {
+            _actual(one, role): f"{version}x60"
+            for one in "12"
+            for version, role in enumerate(("champion", "challenger"), 1)
+        },
         at="310s",
         before="290s",
-        over={
-            'mlplatform_model_version_info{instance="1",model="iris",version="1"}': "1x40 stale",
-            'mlplatform_model_version_info{instance="2",model="iris",version="2"}': "1x60",
-        },
+        over={_actual("1", "champion"): "1x40 2x20", _actual("2", "champion"): "2x60"},
         over_at="8m",
     ),
     _gauge(

@@ -34,8 +34,9 @@ def addresses(stack: Stack) -> set[str]:
 
 
 def address(container: Container) -> str:
-    (network,) = container.attrs["NetworkSettings"]["Networks"].values()
-    return str(network["IPAddress"])
+    networks = container.attrs["NetworkSettings"]["Networks"]
+    (ours,) = [network for name, network in networks.items() if name.endswith("_application")]
+    return str(ours["IPAddress"])
 
 
 def addresses_that_answer(stack: Stack, *, last_seconds: int) -> set[str]:

@@ -114,8 +114,9 @@ def test_networks_keep_those_apart_who_have_nothing_to_say_to_each_other(stack: 
         "trainer-upkeep",
         "trainer-beat",
     }
+    assert members["events"] == {"redis", "housing-predictor", "iris-predictor"}
     assert not members["application"] & {"redis", "postgres"}
-    for inner in ("application", "data"):
+    for inner in ("application", "data", "events"):
         assert stack.engine.networks.get(f"{stack.project}_{inner}").attrs["Internal"] is True
 
 
@@ -187,7 +188,7 @@ def test_a_container_of_ours_is_locked_down_inside(stack: Stack, service: str) -
 def test_no_secret_is_in_an_environment_a_command_a_label_or_a_log(stack: Stack) -> None:
     secrets = {path.name: path.read_text() for path in stack.secrets.iterdir() if "password" in path.name}
     passwords = {name: text for name, text in secrets.items() if re.fullmatch(r"[0-9a-f]{48}", text)}
-    assert len(passwords) == 6
+    assert len(passwords) == 7
     for container in stack.containers(ended=True):
         told = json.dumps(container.attrs)
         processes = json.dumps(container.top()) if container.status == "running" else ""

@@ -23,10 +23,10 @@ _START_SECONDS = 30
 class Predictor:
     """A predictor that asks an MLflow at a URL twice a second."""
 
-    def __init__(self, mlflow_url: str, folder: Path) -> None:
+    def __init__(self, mlflow_url: str, folder: Path, **settings: str) -> None:
         self.port = first_of_free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self._mlflow_url, self._folder = mlflow_url, folder
+        self._mlflow_url, self._folder, self._settings = mlflow_url, folder, settings
         folder.mkdir(parents=True, exist_ok=True)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,6 +44,7 @@ class Predictor:
             "MLPLATFORM_MLFLOW_URL": self._mlflow_url,
             "MLPLATFORM_CACHE_DIR": str(self._folder / "cache"),
             "MLPLATFORM_POLL_SECONDS": "0.5",
+            **{f"MLPLATFORM_{name.upper()}": value for name, value in self._settings.items()},
         }
         with (self._folder / "log").open("ab") as log:
             command = [sys.executable, "-m", "housing_predictor.app"]
@@ -51,9 +52,23 @@ class Predictor:
 
     def stop(self) -> int:
         """Ask it to end, and say how it did."""
+        self.ask_to_stop()
+        return self.end()
+
+    def ask_to_stop(self) -> None:
+        """As an engine does."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+
+    def end(self) -> int:
+        """Wait for its end, and say how it was."""
+        assert self._process is not None
         return self._process.wait(30)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """What it has said."""
+        return [json.loads(line) for line in (self._folder / "log").read_text().splitlines()]
 
     @property
     def memory(self) -> int:

@@ -50,17 +50,22 @@ def test_the_local_prometheus_watches_every_process_with_the_rules_of_the_contai
 def test_the_broker_loses_nothing_and_asks_for_a_password(tmp_path: Path) -> None:
     state = State.claim(tmp_path)
 
-    conf = write_redis_conf(Settings(gateway_port=9000), state, password="secret").read_text()
+    conf = write_redis_conf(
+        Settings(gateway_port=9000), state, password="secret", predictor_password="other"
+    ).read_text()
     state.release()
 
     for line in ("port 9005", "bind 127.0.0.1", "requirepass secret", "appendonly yes", "maxmemory-policy noeviction"):
         assert line in conf.splitlines()
+    assert "user predictor on >other resetchannels &mlplatform.models -@all " in conf
 
 
 def test_the_broker_starts_without_its_picture(tmp_path: Path) -> None:
     state = State.claim(tmp_path)
 
-    conf = write_redis_conf(Settings(gateway_port=9000), state, password="secret").read_text()
+    conf = write_redis_conf(
+        Settings(gateway_port=9000), state, password="secret", predictor_password="other"
+    ).read_text()
     state.release()
 
     assert "always-show-logo no" in conf.splitlines()

@@ -13,6 +13,7 @@ from deploy.containers.announcement import EXAMPLES, welcome
 from deploy.containers.secrets import make_secrets
 from deploy.local.announcement import example
 from mlplatform.contracts import CONTRACTS
+from mlplatform.messaging.events import CHANNEL
 
 ROOT = Path(__file__).parents[2]
 MAY_BE_EMPTY = {"OTLP_ENDPOINT", "CLIENTS"}  # which means: no spans, no names
@@ -85,5 +86,7 @@ def test_every_secret_of_the_compose_file_is_made(compose: dict[str, Any], tmp_p
 def test_redis_is_told_only_hashes(tmp_path: Path) -> None:
     make_secrets(tmp_path / "secrets")
     users = (tmp_path / "secrets" / "redis_users").read_text()
-    assert (tmp_path / "secrets" / "redis_trainer_password").read_text() not in users
-    assert len(re.findall(r" #[0-9a-f]{64} ", users)) == 2
+    for user in ("trainer", "predictor", "exporter"):
+        assert (tmp_path / "secrets" / f"redis_{user}_password").read_text() not in users
+    assert f"&{CHANNEL} " in users
+    assert len(re.findall(r" #[0-9a-f]{64} ", users)) == 3

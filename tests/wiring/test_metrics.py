@@ -24,7 +24,7 @@ from trainer.figures import Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.tasks import KEEP_UP, TASKS
-from trainer.testing import InMemoryModels, InMemoryQueue
+from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
 from trainer.worker import PROCESSES
 
 # Compared with running ones by tests of their own.
@@ -50,7 +50,7 @@ def trainer(folder: Path) -> FastAPI:
     for contract in CONTRACTS.values():
         models.register(contract.registered_model, "1")
         ledger.promote(contract, "1", reason="", actor="a test")
-    return create_trainer(JobStore(engine), InMemoryQueue(), models, ledger, Figures(engine))
+    return create_trainer(JobStore(engine), InMemoryQueue(), models, ledger, Figures(engine), InMemoryReplicas())
 
 
 def others() -> Iterator[str]:

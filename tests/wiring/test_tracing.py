@@ -27,7 +27,7 @@ from trainer.promotions.ledger import Ledger
 from trainer.settings import TrainerSettings
 from trainer.stages import traced_stages
 from trainer.tasks import TRACEPARENT
-from trainer.testing import InMemoryModels, InMemoryQueue
+from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
 from trainer.tracing import traced_task
 
 pytestmark = pytest.mark.anyio
@@ -86,7 +86,9 @@ async def test_a_retraining_is_one_trace_through_api_and_worker(collector: Colle
     migrate(engine)
     models, queue = InMemoryModels(), TracedQueue()
     tracing = open_tracing("trainer", collector.endpoint)
-    app = create_trainer(JobStore(engine), queue, models, Ledger(engine, models), Figures(engine), tracing)
+    app = create_trainer(
+        JobStore(engine), queue, models, Ledger(engine, models), Figures(engine), InMemoryReplicas(), tracing
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         headers = {"traceparent": TRACEPARENT_OF_CLIENT}
         assert (await client.post("/retrain", json={"model": "iris"}, headers=headers)).status_code == 202

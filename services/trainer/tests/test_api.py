@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from trainer.api import create_app
+from mlplatform.telemetry.registry import RegistryMetrics
+from trainer.api import create_app, metrics_of
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.figures import Figures
@@ -15,14 +16,22 @@ from trainer.jobs import JobStore
 from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
 from trainer.routes.retraining import retraining_routes
-from trainer.testing import InMemoryModels, InMemoryQueue
+from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
 
 pytestmark = pytest.mark.anyio
 
 
 def client_of(jobs: JobStore, queue: InMemoryQueue) -> httpx.AsyncClient:
     models = InMemoryModels()
-    app = create_app(jobs, queue, models, Ledger(jobs._engine, models), Figures(jobs._engine))
+    metrics = metrics_of(Figures(jobs._engine), RegistryMetrics())
+    app = create_app(
+        jobs,
+        queue,
+        models,
+        Ledger(jobs._engine, models),
+        InMemoryReplicas(),
+        metrics,
+    )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer")
 
 

@@ -47,7 +47,8 @@ class InstantTraining:
         self.champions[trained.registered_model] = trained.version
         self.promotions[job.id] = trained.version
 
-    def hold(self, trained: TrainedVersion) -> None:
+    def hold(self, trained: TrainedVersion, job: Job) -> None:
+        assert job.reason
         self.challengers[trained.registered_model] = trained.version
 
     def promoted_by(self, job: Job) -> str | None:

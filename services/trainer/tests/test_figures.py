@@ -13,6 +13,7 @@ from trainer.db.migrate import migrate
 from trainer.figures import FIGURES, Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
+from trainer.promotions.traffic import TrafficControl
 from trainer.testing import InMemoryModels
 from trainer.upkeep import FIRST_START
 
@@ -103,7 +104,8 @@ def test_sharing_the_traffic_is_counted_and_makes_no_champion(engine: Engine) ->
     ledger.promote(HOUSING, "1", reason="", actor="a test")
     since = read(engine, figures.CHAMPION_SINCE, "housing")
     models.set_alias(HOUSING.registered_model, "challenger", "2")
-    ledger.share(HOUSING, percent=5, shadow=False, expires_at=None, reason="", actor="a test")
+    TrafficControl(ledger, models).share(HOUSING, percent=5, shadow=False, expires_at=None, reason="", actor="a test")
+    TrafficControl(ledger, models).challenge(HOUSING, "2", reason="", actor="a test")
     assert read(engine, figures.PROMOTIONS, "housing", "traffic") == 1
     assert Figures(engine).read()[figures.CHAMPION] == {("housing", "1"): 1}
     assert read(engine, figures.CHAMPION_SINCE, "housing") == since

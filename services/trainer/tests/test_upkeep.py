@@ -23,6 +23,7 @@ class Serving:
     champions: dict[str, str] = field(default_factory=dict)
     is_up: bool = True
     settled: int = 0
+    tended: int = 0
     open_runs: dict[str, list[str]] = field(default_factory=dict)
 
     def champion(self, contract: Contract) -> str | None:
@@ -34,6 +35,9 @@ class Serving:
         if not self.is_up:
             raise RegistryUnavailable("MLflow is down")
         self.settled += 1
+
+    def tend_ramps(self) -> None:
+        self.tended += 1
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self.open_runs.pop(contract.model, [])
@@ -141,7 +145,7 @@ def test_a_second_request_for_the_same_period_changes_nothing(jobs: JobStore, pe
     serving = Serving({HOUSING.registered_model: "1", IRIS.registered_model: "1"})
     for _ in range(2):  # as two beats would
         keep_up(1, jobs, serving, InMemoryQueue(), periods)
-    assert serving.settled == 1
+    assert (serving.settled, serving.tended) == (1, 1)
 
 
 def test_every_round_settles_the_aliases(jobs: JobStore, periods: Periods) -> None:

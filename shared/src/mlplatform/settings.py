@@ -60,6 +60,9 @@ class PredictorSettings(HttpSettings):
     registry_timeout_seconds: float = Field(default=3.0, gt=0, le=60)
     """Longest wait for one step of an answer of the registry."""
 
+    redis_url: str | None = None
+    """Where changes of the registry are announced; without it they are seen at the next look."""
+
     max_model_bytes: int = Field(default=256 * 1024**2, ge=1024)
     """Largest ONNX file that is taken up."""
 
@@ -72,6 +75,9 @@ class PredictorSettings(HttpSettings):
     max_loaded_bytes: int = Field(default=1024**3, ge=1024)
     """Most bytes that the ONNX files of the versions in memory have together; those with a role stay in any case."""
 
+    drain_seconds: float = Field(default=1.0, ge=0, le=60)
+    """How long a predictor that is asked to stop is not ready, but goes on answering, before it stops listening."""
+
     max_body_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Largest body of a request."""
 
@@ -83,6 +89,11 @@ class PredictorSettings(HttpSettings):
 
     clients: Annotated[tuple[str, ...], NoDecode] = ()
     """Clients whose predictions are counted by name, as they give it in `X-Client-ID`; the others are `other`."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _nowhere_if_empty(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("clients", mode="before")
     @classmethod

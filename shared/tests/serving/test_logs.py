@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from shared.tests.conftest import Publish
 
 from mlplatform.contracts import HOUSING
 from mlplatform.serving import routing
 from mlplatform.serving.app import create_app
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.logging import configure_logging
+from mlplatform.testing import InMemoryRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +98,29 @@ async def test_of_what_is_our_fault_one_in_a_second_is_told(tmp_path: Path, caps
 
 def refusals(said: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines() if "prediction refused" in line]
+
+
+@pytest.mark.parametrize("body", [ROW, {"instances": [ROW] * 60}])
+async def test_a_failure_names_the_version_that_was_asked_for(
+    predictor: httpx.AsyncClient,
+    publish: Publish,
+    registry: InMemoryRegistry,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    body: object,
+) -> None:
+    publish("2")
+    registry.champion = "1"
+    configure_logging("housing-predictor", "json")
+    asked = {**HEADERS, "X-Model-Version": "2"}
+    assert (await predictor.post("/predict", json=body, headers=asked)).json()["version"] == "2"
+    monkeypatch.setattr(routing, "predict", _fails)
+    await predictor.post("/predict", json=body, headers=asked)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "prediction failed" in line]
+    assert (line["version"], line["variant"]) == ("2", "pinned")
+    metrics = (await predictor.get("/metrics")).text
+    assert 'mlplatform_prediction_failures_total{model="housing",variant="pinned",version="2"} 1.0' in metrics
+    assert 'mlplatform_prediction_failures_total{model="housing",variant="champion",version="1"} 0.0' in metrics
 
 
 def _fails(*_: object) -> None:

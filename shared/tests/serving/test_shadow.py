@@ -10,6 +10,7 @@ from mlplatform.runtime import Answer, LiveModel, OnnxModel, TrainingRange
 from mlplatform.serving.instances import ManyRows, OneRow
 from mlplatform.serving.prediction import Prediction, predict, predict_few
 from mlplatform.serving.shadow import Pair, Shadow, Shadows
+from mlplatform.serving.witness import Witness
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.shadow import ShadowMetrics
 
@@ -39,10 +40,11 @@ class Desk:
     def __init__(self) -> None:
         self.collectors = process_registry()
         self.metrics = ShadowMetrics(self.collectors, "m")
+        self.witness = Witness()
         self.open: list[Shadow] = []
 
     def shadow(self, challenger: LiveModel, log: Log) -> Shadow:
-        self.open.append(Shadow(challenger, self.metrics, log))
+        self.open.append(Shadow(challenger, self.metrics, self.witness, log))
         return self.open[-1]
 
     def sample(self, name: str, **labels: str) -> float | None:
@@ -88,6 +90,10 @@ def test_both_answers_are_paired_under_the_id_of_the_prediction(desk: Desk) -> N
     assert desk.sample("difference_bucket", le="0.05") == 0
     assert desk.sample("difference_bucket", le="0.2") == 3
     assert desk.sample("latency_difference_seconds_count") == 2
+    seen = desk.witness.seen
+    assert (seen.compared, seen.rows, seen.disagreement) == (2, 3, pytest.approx(0.3))
+    assert seen.champion_seconds > 0
+    assert seen.challenger_seconds > 0
 
 
 def test_the_same_numbers_do_not_disagree(desk: Desk) -> None:
@@ -103,7 +109,7 @@ def test_labels_disagree_when_they_differ(desk: Desk) -> None:
     shadow = desk.shadow(live("2", classification_onnx("virginica"), IRIS), log)
     shadow.offer(champion, row, one(champion, row))
     log.wait()
-    assert desk.sample("disagreements_total") == 1
+    assert desk.sample("disagreements_total") == desk.witness.seen.disagreement == 1
     assert desk.sample("difference_bucket", le="1e-06") == 1
 
 
@@ -158,6 +164,7 @@ def test_a_challenger_that_fails_is_counted_and_asked_again(desk: Desk) -> None:
     shadow.close()
     assert shadow.ends(SECONDS)
     assert desk.sample("requests_total", outcome="failed") == failing.model.calls  # type: ignore[attr-defined] # as above
+    assert desk.witness.seen.shadow_failed == failing.model.calls  # type: ignore[attr-defined] # as above
 
 
 def test_a_log_that_fails_costs_its_pair_and_not_the_shadow(desk: Desk) -> None:

@@ -176,7 +176,9 @@ async def test_a_challenger_that_fails_is_replaced_by_the_champion_and_counted(
         one = (await ask(client, json.dumps(row).encode())).json()
         many = (await ask(client, json.dumps({"instances": [row, row]}).encode())).json()
         metrics = (await client.get("/metrics")).text
+        evidence = (await client.get("/health")).json()["evidence"]
     assert good["variant"] == "challenger"
+    assert (evidence["mark"], evidence["assigned"], evidence["failed"]) == (traffic.mark, 3, 2)
     assert (one["version"], one["variant"]) == (many["version"], many["variant"]) == ("1", "champion")
     assert 'mlplatform_challenger_fallback_total{model="housing",reason="failed"} 2.0' in metrics
 
@@ -222,8 +224,10 @@ async def test_a_challenger_that_is_not_loaded_yet_is_replaced_by_the_champion_a
         await until_ready(client)
         answer = (await ask(client)).json()
         metrics = (await client.get("/metrics")).text
+        evidence = (await client.get("/health")).json()["evidence"]
     assert (answer["version"], answer["variant"]) == ("1", "champion")
     assert 'mlplatform_challenger_fallback_total{model="housing",reason="not_loaded"} 1.0' in metrics
+    assert (evidence["assigned"], evidence["failed"]) == (0, 0)
 
 
 class NeverLoads:

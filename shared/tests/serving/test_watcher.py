@@ -1,6 +1,7 @@
 import asyncio
 from pathlib import Path
 
+import anyio.lowlevel
 import pytest
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
 from shared.tests.serving.replica import Replica
@@ -320,3 +321,19 @@ async def test_a_version_that_is_wanted_no_more_is_given_up_and_keeps_no_other_w
     assert replica.version == "3"
     assert trial.was_given_up
     assert replica.versions.refusals.told() == {}
+
+
+async def test_a_watcher_that_is_woken_looks_at_once_and_again_when_it_was_woken_meanwhile(
+    replica: Replica, publish: Publish
+) -> None:
+    publish("1")
+    watching = asyncio.create_task(replica.watcher.watch(3600))
+    async with asyncio.timeout(10):
+        while replica.version != "1":
+            await anyio.lowlevel.checkpoint()
+        publish("2")
+        replica.watcher.wake()
+        while replica.version != "2":
+            await anyio.lowlevel.checkpoint()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)

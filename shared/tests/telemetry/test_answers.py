@@ -32,6 +32,7 @@ def test_a_version_begins_at_zero_before_it_has_answered() -> None:
     iris = Counted(IRIS, clients=("shop",))
     iris.tally.expect("1", "champion")
     assert iris.of("predictions_total", "1") == 0
+    assert iris.of("prediction_failures_total", "1") == 0
     assert iris.of("prediction_confidence_ratio_count", "1") == 0
     assert {iris.of("predicted_classes_total", "1", **{"class": label}) for label in IRIS.labels} == {0}
     assert {iris.value("client_predictions_total", client=client) for client in ("shop", "other")} == {0}

@@ -1,17 +1,18 @@
 """The API of the trainer: it accepts jobs and tells of them; it never trains."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from http import HTTPStatus
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
 
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
+from mlplatform.messaging.events import RedisModelEvents
 from mlplatform.registry.measured import MeasuredTransport
 from mlplatform.settings import load_settings
 from mlplatform.telemetry.logging import configure_logging
-from mlplatform.telemetry.metrics import ReadingsCollector, process_registry
+from mlplatform.telemetry.metrics import Collectors, ReadingsCollector, process_registry
 from mlplatform.telemetry.registry import RegistryMetrics
 from mlplatform.telemetry.tracing import Tracing, open_tracing
 from mlplatform.web.server import serve
@@ -23,12 +24,16 @@ from trainer.errors import (
     CardNotFound,
     ChallengerMissing,
     ChampionChanged,
+    ChampionItself,
     DatabaseUnavailable,
     JobFinished,
     JobNotFound,
     KeyReused,
     NothingToRollBackTo,
+    RampInProgress,
+    RampMissing,
     TrainingInProgress,
+    VersionRejected,
     VersionRolledBack,
     VersionUnverified,
 )
@@ -36,9 +41,12 @@ from trainer.figures import FIGURES, Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry, Registry
+from trainer.promotions.replicas import HttpReplicas, Replicas
+from trainer.promotions.traffic import TrafficControl
 from trainer.routes.cards import card_routes
 from trainer.routes.models import model_routes
 from trainer.routes.retraining import retraining_routes
+from trainer.routes.rollouts import rollout_routes
 from trainer.settings import TrainerSettings
 from trainer.tasks import CeleryQueue, Queue, create_celery
 
@@ -52,6 +60,10 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
     ChampionChanged: HTTPStatus.CONFLICT,
     NothingToRollBackTo: HTTPStatus.CONFLICT,
     ChallengerMissing: HTTPStatus.CONFLICT,
+    ChampionItself: HTTPStatus.CONFLICT,
+    VersionRejected: HTTPStatus.CONFLICT,
+    RampInProgress: HTTPStatus.CONFLICT,
+    RampMissing: HTTPStatus.NOT_FOUND,
     ModelVersionNotFound: HTTPStatus.NOT_FOUND,
     CardNotFound: HTTPStatus.NOT_FOUND,
     RegistryUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -60,21 +72,26 @@ _STATUSES: Mapping[type[PlatformError], HTTPStatus] = {
 }
 
 
+def metrics_of(figures: Figures, calls: RegistryMetrics) -> Collectors:
+    """What the API exposes: the figures of the database, and its calls of the model registry."""
+    metrics = process_registry()
+    metrics.register(ReadingsCollector((*FIGURES, *statistics.FIGURES), figures.read))
+    calls.expose(metrics)
+    return metrics
+
+
 def create_app(
     jobs: JobStore,
     queue: Queue,
     registry: Registry,
     ledger: Ledger,
-    figures: Figures,
+    replicas: Replicas,
+    metrics: Collectors,
     tracing: Tracing | None = None,
-    registry_metrics: RegistryMetrics | None = None,
 ) -> FastAPI:
-    """The app over a store of jobs, a queue to the worker, the model registry and the ledger of promotions; `figures`
-    and what is counted of the registry are for its metrics.
+    """The app over a store of jobs, a queue to the worker, the model registry, the ledger of promotions and the
+    predictors.
     """
-    metrics = process_registry()
-    metrics.register(ReadingsCollector((*FIGURES, *statistics.FIGURES), figures.read))
-    (registry_metrics or RegistryMetrics()).expose(metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -98,7 +115,8 @@ def create_app(
         return JSONResponse({"status": "ready", "service": "trainer"})
 
     app.include_router(retraining_routes(jobs, queue))
-    app.include_router(model_routes(registry, ledger))
+    app.include_router(model_routes(registry, ledger, replicas))
+    app.include_router(rollout_routes(TrafficControl(ledger, registry)))
     app.include_router(card_routes(registry))
     return app
 
@@ -108,12 +126,16 @@ def main() -> None:
     settings = load_settings(TrainerSettings)
     configure_logging("trainer", settings.log_format, settings.log_level)
     engine = connect(settings.database_url)
-    registry_metrics = RegistryMetrics()
-    with closing(MlflowRegistry(settings.mlflow_url, MeasuredTransport(registry_metrics))) as registry:
+    calls = RegistryMetrics()
+    with ExitStack() as open_things:
+        registry = open_things.enter_context(closing(MlflowRegistry(settings.mlflow_url, MeasuredTransport(calls))))
+        replicas = open_things.enter_context(closing(HttpReplicas(settings.predictor_urls)))
+        events = open_things.enter_context(closing(RedisModelEvents(settings.redis_url)))
+        ledger = Ledger(engine, registry, events)
         queue = CeleryQueue(create_celery(settings))
         tracing = open_tracing("trainer", settings.otlp_endpoint)
-        ledger = Ledger(engine, registry)
-        app = create_app(JobStore(engine), queue, registry, ledger, Figures(engine), tracing, registry_metrics)
+        metrics = metrics_of(Figures(engine), calls)
+        app = create_app(JobStore(engine), queue, registry, ledger, replicas, metrics, tracing)
         serve(app, settings.host, settings.port)
         if tracing:
             tracing.close()

@@ -1,7 +1,7 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
 from mlplatform.contracts import Contract, contract_of
-from mlplatform.registry.manifest import CHALLENGER
+from mlplatform.messaging.events import RedisModelEvents
 from mlplatform.telemetry.tracing import NoTracing, Tracing
 from trainer.candidates import Progress
 from trainer.db.engine import connect
@@ -14,6 +14,9 @@ from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
+from trainer.promotions.replicas import HttpReplicas
+from trainer.promotions.steward import Steward
+from trainer.promotions.traffic import TrafficControl
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
 from trainer.stages import traced_stages
@@ -41,7 +44,10 @@ class RegisteredTraining:
         self._tracker = MlflowTracker(settings.mlflow_url)
         self._patience = Patience()
         self._registry = MlflowRegistry(settings.mlflow_url)
-        self._ledger = Ledger(engine, self._registry)
+        self._events = RedisModelEvents(settings.redis_url)
+        self._ledger = Ledger(engine, self._registry, self._events)
+        self._replicas = HttpReplicas(settings.predictor_urls)
+        self._traffic = TrafficControl(self._ledger, self._registry)
         self._tracing = tracing or NoTracing()
         self._sources = Sources(
             data_dir=settings.data_dir,
@@ -54,6 +60,8 @@ class RegisteredTraining:
     def close(self) -> None:
         """Hang up."""
         self._registry.close()
+        self._replicas.close()
+        self._events.close()
 
     def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
         with traced_stages(self._tracing, progress) as told:
@@ -71,14 +79,18 @@ class RegisteredTraining:
         with self._tracing.step("promote", {"model.version": trained.version}):
             self._patience.ask(lambda: self._ledger.promote(contract, trained.version, reason=job.reason, actor=actor))
 
-    def hold(self, trained: TrainedVersion) -> None:
-        self._patience.ask(lambda: self._registry.set_alias(trained.registered_model, CHALLENGER, trained.version))
+    def hold(self, trained: TrainedVersion, job: Job) -> None:
+        contract, actor = contract_of(job.model), _actor(job)
+        self._patience.ask(lambda: self._traffic.challenge(contract, trained.version, reason=job.reason, actor=actor))
 
     def promoted_by(self, job: Job) -> str | None:
         return self._ledger.promoted_by(contract_of(job.model), _actor(job))
 
     def settle_all(self) -> None:
         self._ledger.settle_all()
+
+    def tend_ramps(self) -> None:
+        Steward(self._ledger, self._traffic, self._replicas).go_round()
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self._tracker.abandon_runs(contract.model)

@@ -13,6 +13,10 @@ PlatformError
 ├── VersionRolledBack    a version that was taken back is not promoted again by itself
 ├── ChampionChanged      the champion is not the one that was expected
 ├── ChallengerMissing    there is nobody to share the champion's traffic with
+├── ChampionItself       the champion cannot be its own challenger
+├── VersionRejected      a version that the gate rejected becomes no challenger by itself
+├── RampInProgress       the challenger's share grows by itself already
+├── RampMissing          no ramp is under way, or not the step that was spoken of
 ├── NothingToRollBackTo  the model has had no champion before this one
 ├── RegistryRefused      the registry answers, and will not do what it was asked
 ├── CardNotFound         a version has no card, or none that can be read
@@ -77,6 +81,22 @@ class ChampionChanged(PlatformError):
 
 class ChallengerMissing(PlatformError):
     """There is nobody to share the champion's traffic with."""
+
+
+class ChampionItself(PlatformError):
+    """The champion cannot be its own challenger."""
+
+
+class VersionRejected(PlatformError):
+    """A version that the gate rejected becomes no challenger unless that is forced."""
+
+
+class RampInProgress(PlatformError):
+    """The challenger's share grows by itself already."""
+
+
+class RampMissing(PlatformError):
+    """No ramp is under way, or not the step that was spoken of."""
 
 
 class NothingToRollBackTo(PlatformError):

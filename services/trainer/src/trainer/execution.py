@@ -29,7 +29,7 @@ class Training(Protocol):
         """Let it serve; the same job promotes once however often it says so."""
         ...
 
-    def hold(self, trained: TrainedVersion) -> None:
+    def hold(self, trained: TrainedVersion, job: Job) -> None:
         """Let it wait for somebody's approval, as the challenger."""
         ...
 
@@ -110,7 +110,7 @@ def _end(job: Job, jobs: JobStore, training: Training, trained: TrainedVersion) 
             jobs.promoted(job, version=trained.version)
             _log.info("version promoted", **facts)
         case Verdict.HOLD:
-            training.hold(trained)
+            training.hold(trained, job)
             jobs.held(job)
             _log.info("version waits for approval", **facts)
         case Verdict.REJECT:

@@ -188,7 +188,11 @@ def _of_promotions(connection: Connection) -> Readings:
     for row in _known(connection, actions.group_by(promotions.c.model, promotions.c.action)):
         counts[row["model"], row["action"]] += row["entries"]
     last = select(promotions.c.model, func.max(promotions.c.sequence).label("sequence"))
-    latest = last.where(promotions.c.action != Action.TRAFFIC).group_by(promotions.c.model).subquery()
+    latest = (
+        last.where(promotions.c.action.in_([action for action in Action if action.makes_champion]))
+        .group_by(promotions.c.model)
+        .subquery()
+    )
     of_last = (promotions.c.model == latest.c.model) & (promotions.c.sequence == latest.c.sequence)
     for row in _known(connection, select(promotions).join(latest, of_last)):
         champions[row["model"], row["after"]] = 1

@@ -1,5 +1,6 @@
 """Settings of the trainer's processes: API, worker, beat, migration."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -21,6 +22,9 @@ class TrainerSettings(HttpSettings):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     """URL of the broker."""
+
+    predictor_urls: Mapping[str, str] = {}
+    """Where the predictors of each model are: a URL whose host may stand for several replicas."""
 
     data_dir: Path = Path("data")
     """Where the raw datasets and their checksums lie."""

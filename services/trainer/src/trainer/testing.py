@@ -9,6 +9,7 @@ from trainer.card import facts
 from trainer.errors import BrokerUnavailable
 from trainer.options import Effort
 from trainer.promotions.registry import Version
+from trainer.promotions.replicas import Replica
 
 
 @dataclass
@@ -96,6 +97,16 @@ class InMemoryModels:
     def _answer(self) -> None:
         if not self.is_up:
             raise RegistryUnavailable("it was taken away")
+
+
+@dataclass
+class InMemoryReplicas:
+    """`Replicas` that say what they are told to."""
+
+    told: dict[str, list[Replica]] = field(default_factory=dict)
+
+    def of(self, model: str) -> list[Replica]:
+        return self.told.get(model, [])
 
 
 def example_card(text: str = "plain", **changes: object) -> facts.Card:

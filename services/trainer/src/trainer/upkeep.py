@@ -43,6 +43,10 @@ class Champions(Protocol):
         """
         ...
 
+    def tend_ramps(self) -> None:
+        """Let each challenger's share grow or be taken back, as is due; never fails."""
+        ...
+
     def settle_all(self) -> None:
         """Make the registry's aliases say what the history says.
 
@@ -59,6 +63,7 @@ def keep_up(period: int, jobs: JobStore, champions: Champions, queue: Queue, per
             return
         revive(jobs, queue)
         champions.settle_all()
+        champions.tend_ramps()
         end_abandoned_runs(jobs, champions)
         train_missing(jobs, champions, queue)
     except (RegistryUnavailable, RegistryRefused, DatabaseUnavailable, BrokerUnavailable) as error:

@@ -1,6 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, update
@@ -8,36 +6,13 @@ from sqlalchemy.exc import IntegrityError
 
 from mlplatform.contracts import IRIS
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
-from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic, read_traffic
-from trainer.db.engine import connect
-from trainer.db.migrate import migrate
 from trainer.db.tables import promotions
-from trainer.errors import ChallengerMissing, ChampionChanged, NothingToRollBackTo, VersionRolledBack, VersionUnverified
-from trainer.promotions.history import Action, Entry, first_break
+from trainer.errors import ChampionChanged, NothingToRollBackTo, VersionRolledBack, VersionUnverified
+from trainer.promotions.history import Action, Entry
 from trainer.promotions.ledger import Ledger
 from trainer.testing import InMemoryModels
 
 NAME = IRIS.registered_model
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
-    migrate(engine)
-    return engine
-
-
-@pytest.fixture
-def models() -> InMemoryModels:
-    models = InMemoryModels()
-    for version in ("1", "2", "3"):
-        models.register(NAME, version)
-    return models
-
-
-@pytest.fixture
-def ledger(engine: Engine, models: InMemoryModels) -> Ledger:
-    return Ledger(engine, models)
 
 
 def promote(ledger: Ledger, version: str, actor: str = "ann") -> Entry:
@@ -185,101 +160,27 @@ def test_many_at_once_leave_one_chain_and_aliases_that_say_its_end(engine: Engin
     assert models.aliases(NAME)["champion"] == entries[-1].after
 
 
-def share(ledger: Ledger, percent: float, *, shadow: bool = False, expires_at: datetime | None = None) -> Traffic:
-    entry = ledger.share(IRIS, percent=percent, shadow=shadow, expires_at=expires_at, reason="try it", actor="ann")
-    assert entry.traffic is not None
-    return entry.traffic
+class Heard:
+    """`ModelEvents` that note which version was champion when each word came."""
+
+    def __init__(self, models: InMemoryModels) -> None:
+        self.words: list[tuple[str, str | None]] = []
+        self._models = models
+
+    def changed(self, model: str) -> None:
+        self.words.append((model, self._models.aliases(NAME).get("champion")))
 
 
-def told(models: InMemoryModels) -> Traffic | None:
-    """What the predictors are told."""
-    return read_traffic(models.tags(NAME).get(TRAFFIC_TAG))
-
-
-def test_a_share_is_an_entry_of_the_chain_and_the_predictors_are_told(ledger: Ledger, models: InMemoryModels) -> None:
-    promote(ledger, "1")
-    models.set_alias(NAME, "challenger", "2")
-    until = datetime(2100, 1, 1, tzinfo=UTC)
-    traffic = share(ledger, 12.5, shadow=True, expires_at=until)
-    assert (traffic.challenger, traffic.challenger_percent, traffic.shadow) == ("2", 12.5, True)
-    assert traffic.expires_at == until
-    assert told(models) == traffic
-    entry = ledger.entries(IRIS)[-1]
-    assert (entry.action, entry.before, entry.after, entry.traffic) == (Action.TRAFFIC, "1", "1", traffic)
-    assert ledger.first_break(IRIS) is None
-
-
-def test_a_share_that_was_changed_afterwards_is_noticed(ledger: Ledger, models: InMemoryModels) -> None:
-    promote(ledger, "1")
-    models.set_alias(NAME, "challenger", "2")
-    share(ledger, 5)
-    entries = ledger.entries(IRIS)
-    traffic = entries[-1].traffic
-    assert traffic is not None
-    forged = entries[-1].model_copy(update={"traffic": traffic.model_copy(update={"challenger_percent": 50.0})})
-    assert first_break([*entries[:-1], forged]) == 2
-
-
-def test_the_salt_stays_while_the_share_grows_and_changes_with_the_challenger(
-    ledger: Ledger, models: InMemoryModels
+def test_predictors_are_told_of_a_change_once_it_can_be_seen_in_the_registry(
+    engine: Engine, models: InMemoryModels
 ) -> None:
-    promote(ledger, "1")
-    models.set_alias(NAME, "challenger", "2")
-    salts = {share(ledger, percent).salt for percent in (5, 10, 0, 50)}
-    assert len(salts) == 1
-    models.set_alias(NAME, "challenger", "3")
-    assert share(ledger, 50).salt not in salts
-
-
-@pytest.mark.parametrize("change", ["promotion", "rollback"])
-def test_another_champion_ends_the_sharing(ledger: Ledger, models: InMemoryModels, change: str) -> None:
+    heard = Heard(models)
+    ledger = Ledger(engine, models, heard)
     promote(ledger, "1")
     promote(ledger, "2")
-    models.set_alias(NAME, "challenger", "3")
-    share(ledger, 50)
-    if change == "promotion":
-        promote(ledger, "3")
-    else:
-        rollback(ledger)
-    assert told(models) is None
-
-
-def test_a_share_does_not_count_as_a_change_of_the_champion(ledger: Ledger, models: InMemoryModels) -> None:
-    promote(ledger, "1")
-    second = promote(ledger, "2")
-    models.set_alias(NAME, "challenger", "3")
-    share(ledger, 50)
-    assert promote(ledger, "2") == second
-    assert ledger.live_at(IRIS, datetime.now(UTC)) == second
-    assert rollback(ledger).after == "1"
-
-
-def test_without_a_challenger_beside_the_champion_there_is_nothing_to_share(
-    ledger: Ledger, models: InMemoryModels
-) -> None:
-    with pytest.raises(ChallengerMissing):
-        share(ledger, 5)
-    promote(ledger, "1")
-    with pytest.raises(ChallengerMissing):
-        share(ledger, 5)
-    models.set_alias(NAME, "challenger", "1")
-    with pytest.raises(ChallengerMissing):
-        share(ledger, 0, shadow=True)
-    assert len(ledger.entries(IRIS)) == 1
-
-
-def test_sharing_can_be_ended_when_the_challenger_is_gone(ledger: Ledger, models: InMemoryModels) -> None:
-    promote(ledger, "1")
-    models.set_alias(NAME, "challenger", "2")
-    share(ledger, 50)
-    models.drop_alias(NAME, "challenger")
-    assert share(ledger, 0).challenger_percent == 0
-
-
-def test_traffic_that_the_registry_lost_is_told_again(ledger: Ledger, models: InMemoryModels) -> None:
-    promote(ledger, "1")
-    models.set_alias(NAME, "challenger", "2")
-    traffic = share(ledger, 50)
-    models.drop_tag(NAME, TRAFFIC_TAG)
     ledger.settle_all()
-    assert told(models) == traffic
+    assert heard.words == [("iris", "1"), ("iris", "2")]
+    models.is_up = False
+    with pytest.raises(RegistryUnavailable):
+        promote(ledger, "3")
+    assert len(heard.words) == 2

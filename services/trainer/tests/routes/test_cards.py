@@ -6,14 +6,15 @@ import httpx
 import pytest
 
 from mlplatform.contracts import IRIS
-from trainer.api import create_app
+from mlplatform.telemetry.registry import RegistryMetrics
+from trainer.api import create_app, metrics_of
 from trainer.card.page import content_security_policy
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.figures import Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
-from trainer.testing import InMemoryModels, InMemoryQueue, example_card
+from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas, example_card
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +40,15 @@ def store(models: InMemoryModels, card: bytes) -> None:
 async def api(tmp_path: Path, models: InMemoryModels) -> AsyncIterator[httpx.AsyncClient]:
     engine = connect(f"sqlite:///{tmp_path}/trainer.db")
     migrate(engine)
-    app = create_app(JobStore(engine), InMemoryQueue(), models, Ledger(engine, models), Figures(engine))
+    metrics = metrics_of(Figures(engine), RegistryMetrics())
+    app = create_app(
+        JobStore(engine),
+        InMemoryQueue(),
+        models,
+        Ledger(engine, models),
+        InMemoryReplicas(),
+        metrics,
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
         yield client
 

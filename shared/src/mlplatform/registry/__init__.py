@@ -2,6 +2,7 @@
 
 from mlplatform.registry.cache import ArtifactCache
 from mlplatform.registry.client import MlflowRegistry, RegisteredModel, Registry
+from mlplatform.registry.evidence import Evidence
 from mlplatform.registry.fetch import Fetcher, StoredVersion
 from mlplatform.registry.last_seen import LastSeen
 from mlplatform.registry.manifest import CHALLENGER, CHAMPION, PREVIOUS, GoldenRows, Manifest
@@ -13,6 +14,7 @@ __all__ = [
     "PREVIOUS",
     "TRAFFIC_TAG",
     "ArtifactCache",
+    "Evidence",
     "Fetcher",
     "GoldenRows",
     "LastSeen",

@@ -1,5 +1,7 @@
 """How a model's traffic is shared between champion and challenger: one tag of the registered model."""
 
+import hashlib
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 TRAFFIC_TAG = "mlplatform.traffic"
@@ -19,6 +21,15 @@ class Traffic(BaseModel):
     shadow: bool = False
     expires_at: AwareDatetime | None = None
     salt: str
+
+    def as_tag(self) -> str:
+        """What predictors are told."""
+        return self.model_dump_json(include=set(Traffic.model_fields))
+
+    @property
+    def mark(self) -> str:
+        """Names exactly this traffic, and tells nothing of the salt."""
+        return hashlib.sha256(self.as_tag().encode()).hexdigest()[:16]
 
 
 def read_traffic(tag: str | None) -> Traffic | None:

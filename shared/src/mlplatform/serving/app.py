@@ -1,9 +1,10 @@
 """The app of a predictor: what it is made of and how the parts meet."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 
 import httpx
 from fastapi import FastAPI
@@ -102,11 +103,14 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with client:
             await watcher.start_from_cache()
-            watching = asyncio.create_task(watcher.watch(settings.poll_seconds))
+            following = [asyncio.create_task(watcher.watch(settings.poll_seconds))]
+            if settings.redis_url:
+                hears = rollout.hears_events.set
+                following.append(asyncio.create_task(_listen(settings.redis_url, contract.model, watcher.wake, hears)))
             yield
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
             await versions.close()
             bulk.close()
             shadows.close()
@@ -137,6 +141,17 @@ def create_app(
     app.state.shadows = shadows
     app.state.slot = slot
     app.router.routes.append(Route(PATH, endpoint))
-    app.include_router(health_routes(contract, slot, table, versions, watcher))
+    app.state.is_leaving = False
+    app.include_router(
+        health_routes(contract, slot, table, versions, watcher, shadows.witness, lambda: app.state.is_leaving)
+    )
     describe_predict(app, contract, settings.max_rows)
     return app
+
+
+async def _listen(url: str, model: str, changed: Callable[[], None], connected: Callable[[bool], None]) -> None:
+    """Hear of changes as soon as Redis's client is imported, which takes longer than loading a model from the cache."""
+    await asyncio.to_thread(import_module, "mlplatform.messaging.events")
+    from mlplatform.messaging.events import listen  # noqa: PLC0415
+
+    await listen(url, model, changed, connected)

@@ -28,9 +28,20 @@ def run(contract: Contract) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_COLLECT_EVERY)
     app = create_app(contract, settings, tracing=open_tracing(service, settings.otlp_endpoint))
+
+    def leave() -> None:
+        app.state.is_leaving = True
+
     status = 1
     try:
-        serve(app, settings.host, settings.port, http=answering_at_once(PATH, app.state.predict))
+        serve(
+            app,
+            settings.host,
+            settings.port,
+            http=answering_at_once(PATH, app.state.predict),
+            leaving=leave,
+            drain_seconds=settings.drain_seconds,
+        )
         status = 0
     finally:
         if app.state.shadows.is_stuck:  # the interpreter cannot end beside a thread that never comes back

@@ -98,9 +98,9 @@ class Answer(NamedTuple):
 
 
 class Request:
-    """What is known of a request before its body is there."""
+    """What is known of a request before its body is there; `live` is the model that is to answer, once it is chosen."""
 
-    __slots__ = ("headers", "id", "path", "prediction_id", "started")
+    __slots__ = ("headers", "id", "live", "path", "prediction_id", "started")
 
     def __init__(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.started = perf_counter()
@@ -108,6 +108,7 @@ class Request:
         self.headers = dict(headers)
         self.prediction_id = str(uuid_utils.uuid7())
         self.id = accepted(self.headers.get(HEADER)) or self.prediction_id.encode()
+        self.live: LiveModel | None = None
 
 
 class Waiting(NamedTuple):
@@ -143,6 +144,7 @@ class PredictEndpoint:
         self._bulk = bulk
         self._tally = metrics.tally
         self._note = metrics.answers.note
+        self._failed = metrics.answers.failed
         self._admission = admission
         self._max_body_bytes = max_body_bytes
         metrics.watch_in_flight(lambda: float(admission.in_flight))
@@ -189,7 +191,7 @@ class PredictEndpoint:
         request = Request(path, headers)
         try:
             asked, answered = self._agree(request)
-            live = self._choose(request)
+            live = request.live = self._choose(request)
             if live is None:
                 return None
             instances = asked.parse(body)
@@ -224,6 +226,7 @@ class PredictEndpoint:
         self._admission.check()
         asked, answered = self._agree(request)
         live = self._choose(request) or await self._router.bring(request.headers, request.id)
+        request.live = live
         body = await read_body(receive, request.headers.get(b"content-length"), self._max_body_bytes)
 
         def work() -> Rendered:
@@ -281,12 +284,15 @@ class PredictEndpoint:
             self._tally.rejected(_REASONS.get(type(error), "other"))
         else:
             outcome = "error"
-            live = self._slot.live
+            live = request.live
+            if live:
+                self._failed(live.version, live.variant)
             _log.error(
                 "prediction failed",
                 request_id=request.id.decode(),
                 trace_id=trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
-                version=live.version if live else None,
+                version=live.version if live else request.headers.get(PIN, b"").decode("latin-1") or None,
+                variant=live.variant if live else None,
                 exc_info=error,
             )
         self._tally.answered(outcome, perf_counter() - request.started)

@@ -45,6 +45,7 @@ class Router:
         if slot.challenger is None:
             self._rollout.fell_back("not_loaded")
             return slot.get()
+        self._shadows.witness.seen.assigned += 1
         return slot.challenger
 
     async def bring(self, headers: RequestHeaders, request_id: bytes) -> LiveModel:
@@ -67,17 +68,18 @@ class Router:
         try:
             predictions = predict_few(live, rows, prediction_ids)
         except Exception as error:  # noqa: BLE001 # raised again unless the champion can step in
-            return predict_few(self._stand_in(live, error), rows, prediction_ids)
+            return predict_few(self._stand_in(live, error, len(rows)), rows, prediction_ids)
         shadow = self._shadows.current
         if shadow is not None and live.variant == CHAMPION:
             for row, prediction in zip(rows, predictions, strict=True):
                 shadow.offer(live, row, prediction)
         return predictions
 
-    def _stand_in(self, failed: LiveModel, error: Exception) -> LiveModel:
+    def _stand_in(self, failed: LiveModel, error: Exception, requests: int = 1) -> LiveModel:
         """The champion, where it was the challenger that failed; anybody else's error is raised."""
         if failed.variant != CHALLENGER:
             raise error
-        self._rollout.fell_back("failed")
+        self._rollout.fell_back("failed", requests)
+        self._shadows.witness.seen.failed += requests
         _log.warning("the challenger failed", version=failed.version, error=f"{type(error).__name__}: {error}")
         return self._slot.get()

@@ -20,6 +20,7 @@ from mlplatform.runtime.session import Rows
 from mlplatform.serving.bulk import step_back
 from mlplatform.serving.instances import Instances, OneRow
 from mlplatform.serving.prediction import Prediction
+from mlplatform.serving.witness import Witness
 from mlplatform.telemetry.shadow import ShadowMetrics
 
 _MOST_WAITING = 256
@@ -62,10 +63,13 @@ class _Copy(NamedTuple):
 class Shadow:
     """Compares one challenger with the champion."""
 
-    def __init__(self, challenger: LiveModel, metrics: ShadowMetrics, pair_log: PairLog = forget) -> None:
+    def __init__(
+        self, challenger: LiveModel, metrics: ShadowMetrics, witness: Witness, pair_log: PairLog = forget
+    ) -> None:
         self.version = challenger.version
         self._challenger = challenger
         self._metrics = metrics
+        self._witness = witness
         self._pair_log = pair_log
         self._waiting: deque[_Copy] = deque()
         self._is_wanted = Event()
@@ -102,6 +106,7 @@ class Shadow:
                     self._compare(self._waiting.popleft())
 
     def _compare(self, copy: _Copy) -> None:
+        seen = self._witness.seen
         try:
             rows = _rows(copy.instances)
             answer, seconds = _timed(lambda: self._challenger.model.predict(rows))
@@ -109,11 +114,16 @@ class Shadow:
             _, champion_seconds = _timed(lambda: copy.champion.model.predict(rows))
         except Exception as error:  # noqa: BLE001 # whatever a challenger does, it is counted
             self._metrics.failed()
+            seen.shadow_failed += 1
             _log.warning("the shadow failed", version=self.version, error=f"{type(error).__name__}: {error}")
             return
         given = _given(copy.prediction)
         self._metrics.compared(seconds - champion_seconds)
-        _measure(self._metrics, given, answer)
+        seen.compared += 1
+        seen.rows += len(rows)
+        seen.challenger_seconds += seconds
+        seen.champion_seconds += champion_seconds
+        seen.disagreement += _measure(self._metrics, given, answer)
         self._note(Pair(copy.prediction.prediction_id, rows, copy.champion.version, given, self.version, answer))
 
     def _note(self, pair: Pair) -> None:
@@ -124,10 +134,11 @@ class Shadow:
 
 
 class Shadows:
-    """The shadow of the present challenger, as long as one is wanted."""
+    """The shadow of the present challenger, as long as one is wanted; `witness` sees how the challenger fares."""
 
     def __init__(self, metrics: ShadowMetrics, pair_log: PairLog = forget) -> None:
         self._metrics = metrics
+        self.witness = Witness()
         self._pair_log = pair_log
         self._left: list[Shadow] = []
         self.current: Shadow | None = None
@@ -137,7 +148,7 @@ class Shadows:
         before, version = self.current, challenger and challenger.version
         if before and before.version == version:
             return
-        self.current = Shadow(challenger, self._metrics, self._pair_log) if challenger else None
+        self.current = Shadow(challenger, self._metrics, self.witness, self._pair_log) if challenger else None
         if before:
             before.close()
             self._left = [shadow for shadow in (*self._left, before) if not shadow.ends()]
@@ -168,8 +179,10 @@ def _given(prediction: Prediction) -> Answer:
     return Answer(values[:_MOST_ROWS], probabilities[:_MOST_ROWS])
 
 
-def _measure(metrics: ShadowMetrics, champion: Answer, challenger: Answer) -> None:
-    """For numbers the relative difference of each row, for labels how far their probabilities are apart."""
+def _measure(metrics: ShadowMetrics, champion: Answer, challenger: Answer) -> float:
+    """For numbers the relative difference of each row, for labels how far their probabilities are apart; returns by
+    how many rows both disagree, where one with other numbers counts by their difference.
+    """
     if champion.probabilities:
         same = np.array(champion.predictions) == np.array(challenger.predictions)
         apart = np.abs(np.array(champion.probabilities) - np.array(challenger.probabilities)).max(axis=1)
@@ -178,3 +191,4 @@ def _measure(metrics: ShadowMetrics, champion: Answer, challenger: Answer) -> No
         apart = np.abs(one - other) / np.maximum(np.abs(one), _TOLERANCE)
         same = apart <= _TOLERANCE
     metrics.rows(apart.tolist(), disagreements=int((~same).sum()))
+    return float((~same).sum() if champion.probabilities else np.minimum(apart, 1.0).sum())

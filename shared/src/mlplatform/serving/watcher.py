@@ -68,6 +68,7 @@ class Watcher:
         self._noted: LastSeen | None = None
         self._outage: str | None = None
         self._hitch: str | None = None
+        self._is_woken = asyncio.Event()
         self.answered_at: float | None = None
 
     @property
@@ -112,14 +113,21 @@ class Watcher:
             _log.warning("cached version refused", version=version, error=f"{type(error).__name__}: {error}")
 
     async def watch(self, poll_seconds: float) -> None:
-        """Check for ever, with jitter so that replicas do not ask in step."""
+        """Check for ever, with jitter so that replicas do not ask in step, and sooner when woken."""
         try:
             while True:
+                self._is_woken.clear()
                 await self.check()
-                await asyncio.sleep(poll_seconds * random.uniform(0.8, 1.2))  # noqa: S311 # jitter, no secret
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(poll_seconds * random.uniform(0.8, 1.2)):  # noqa: S311 # no secret
+                        await self._is_woken.wait()
         finally:
             for task in self._bringing.values():
                 task.cancel()
+
+    def wake(self) -> None:
+        """Let the next check begin now, or after the one that is under way."""
+        self._is_woken.set()
 
     async def check(self) -> None:
         """Ask once, and begin to bring what is wanted and not there."""
@@ -209,6 +217,7 @@ class Watcher:
         if live is None or self._slot.challenger is None or self._slot.challenger.version != live.version:
             self._slot.challenger = live and live.as_variant(CHALLENGER)
         traffic = self.traffic
+        self._shadows.witness.begin(traffic)
         share = round(traffic.challenger_percent / 100 * BUCKETS) if traffic else 0
         self._slot.split = None
         if traffic and share:

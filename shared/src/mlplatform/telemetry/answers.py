@@ -53,6 +53,7 @@ class _OfVersion:
 
     def __init__(self, labels: Sequence[str], bounds: Sequence[float]) -> None:
         self.rows = 0
+        self.failures = 0
         self.classes: Counter[str] = Counter(dict.fromkeys(labels, 0))
         self.distribution = Distribution(CONFIDENCE if labels else bounds)
 
@@ -114,10 +115,19 @@ class AnswerTally(Collector):
         for warning in warnings:
             self._warnings[warning["field"]] += 1
 
+    def failed(self, version: str, variant: str) -> None:
+        """A request met a bug with the version that was to answer."""
+        self.expect(version, variant).failures += 1
+
     def collect(self) -> Iterable[Metric]:
         version = ["model", "version", "variant"]
         rows = CounterMetricFamily(
             "mlplatform_predictions", "Rows predicted, by the version that answered.", labels=version
+        )
+        failures = CounterMetricFamily(
+            "mlplatform_prediction_failures",
+            "Requests that met a bug, by the version that was to answer.",
+            labels=version,
         )
         classes = CounterMetricFamily(
             "mlplatform_predicted_classes", "Rows predicted, by class.", labels=[*version, "class"]
@@ -131,10 +141,12 @@ class AnswerTally(Collector):
         for key, sums in list(self._of_version.items()):
             labels = [self._model, *key]
             rows.add_metric(labels, sums.rows)
+            failures.add_metric(labels, sums.failures)
             for name, count in sums.classes.items():
                 classes.add_metric([*labels, name], count)
             sums.distribution.add_to(confidence if self._labels else values, labels)
-        return [rows, *([classes, confidence] if self._labels else [values]), self._of_features(), self._of_clients()]
+        told = [classes, confidence] if self._labels else [values]
+        return [rows, failures, *told, self._of_features(), self._of_clients()]
 
     def _of_features(self) -> Metric:
         warnings = CounterMetricFamily(

@@ -4,8 +4,14 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from mlplatform.telemetry.metrics import Figure, ReadingsCollector
+
 ROLES = ("champion", "challenger", "previous")
 FALLBACKS = ("failed", "not_loaded")
+
+_REPAIRS = Figure(
+    "mlplatform_cache_repairs", "Corrupt entries of the cache that were dropped.", ("model",), is_counter=True
+)
 
 
 class RolloutMetrics:
@@ -18,6 +24,7 @@ class RolloutMetrics:
             ["model", "reason"],
             registry=registry,
         )
+        self._registry, self._model = registry, model
         self._fallbacks = {reason: fallbacks.labels(model, reason) for reason in FALLBACKS}
         self._desired = _by_role(registry, model, "desired", "The version that the registry wants in a role.")
         self._actual = _by_role(registry, model, "actual", "The version that this replica has in a role.")
@@ -28,7 +35,7 @@ class RolloutMetrics:
         self._bad = gauge("mlplatform_model_bad_versions", "Versions that are known to be bad.")
         self._loaded = gauge("mlplatform_model_loaded_versions", "Versions in memory.")
         self._loaded_bytes = gauge("mlplatform_model_loaded_bytes", "Bytes of the ONNX files of versions in memory.")
-        self._repairs = gauge("mlplatform_cache_repairs", "Corrupt entries of the cache that were dropped.")
+        self.hears_events = gauge("mlplatform_events_connected", "1 while changes of the registry are heard at once.")
         self.challenger_share = gauge("mlplatform_challenger_share", "The challenger's share of all requests, 0 to 1.")
 
     def watch(
@@ -43,11 +50,11 @@ class RolloutMetrics:
         self._bad.set_function(bad)
         self._loaded.set_function(loaded)
         self._loaded_bytes.set_function(loaded_bytes)
-        self._repairs.set_function(repairs)
+        self._registry.register(ReadingsCollector([_REPAIRS], lambda: {_REPAIRS: {(self._model,): repairs()}}))
 
-    def fell_back(self, reason: str) -> None:
+    def fell_back(self, reason: str, requests: int = 1) -> None:
         """The champion answered in the challenger's place."""
-        self._fallbacks[reason].inc()
+        self._fallbacks[reason].inc(requests)
 
     def roles(self, desired: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """Which version has which role."""

@@ -5,27 +5,33 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
 
-from mlplatform.registry.traffic import Traffic
+from trainer.promotions.ramp import TrafficPlan
 
 BEGINNING = "0" * 64
 """Stands for the hash before the first entry."""
 
 
 class Action(StrEnum):
-    """Why the champion changed, or that its traffic did."""
+    """Why the champion changed, or what else did while it stayed."""
 
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     ADOPT = "adopt"  # an alias that was set past this platform is taken as it is found
-    TRAFFIC = "traffic"  # the champion stays, and shares its traffic with a challenger from now on
+    CHALLENGE = "challenge"  # the champion stays, and another version is its challenger from now on
+    TRAFFIC = "traffic"  # the champion stays, and shares its traffic with the challenger from now on
+
+    @property
+    def makes_champion(self) -> bool:
+        return self not in {Action.CHALLENGE, Action.TRAFFIC}
 
 
 class Entry(BaseModel):
-    """One change of a champion, or of how it shares its traffic: `before` and `after` are the same then, and `traffic`
-    is there. Times are UTC; `before` is none where there was no champion.
+    """One change of a champion, or of its challenger, or of how both share the traffic: then `before` and `after` are
+    the same, and `traffic` is there. Times are UTC; `before` is none where there was no champion.
 
     `hash` is the SHA-256 of all the rest in canonical JSON, the hash of the entry before included, so that no entry can
     be changed, left out or slipped in without breaking the chain behind it.
@@ -42,7 +48,7 @@ class Entry(BaseModel):
     before: str | None
     after: str
     forced: bool = False
-    traffic: Traffic | None = None
+    traffic: TrafficPlan | None = None
     previous_hash: str
     hash: str = ""
 
@@ -58,9 +64,28 @@ class Entry(BaseModel):
 
     def digest(self) -> str:
         """What `hash` should be."""
-        without = {"hash", "at"} if self.traffic else {"hash", "at", "traffic"}  # which entries did not always have
+        without: dict[str, Any] = {"hash": True, "at": True}
+        if self.traffic is None:
+            without["traffic"] = True  # which entries did not always have
+        elif self.traffic.ramp is None:
+            without["traffic"] = {"ramp"}  # nor traffic this
         facts = self.model_dump(mode="json", exclude=without) | {"at": self.at.isoformat(timespec="microseconds")}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def next_entry(model: str, entries: Sequence[Entry], action: Action, champion: str, **why: Any) -> Entry:  # noqa: ANN401
+    """The entry that comes after all others; `why` are its remaining fields."""
+    last = entries[-1] if entries else None
+    return Entry(
+        model=model,
+        sequence=len(entries) + 1,
+        at=datetime.now(UTC),
+        action=action,
+        before=last.after if last else None,
+        after=champion,
+        previous_hash=last.hash if last else BEGINNING,
+        **why,
+    ).sealed()
 
 
 def first_break(entries: Sequence[Entry]) -> int | None:
@@ -105,11 +130,11 @@ def rolled_back(entries: Sequence[Entry]) -> set[str]:
 
 def changes(entries: Sequence[Entry]) -> list[Entry]:
     """Those that made a champion."""
-    return [entry for entry in entries if entry.action is not Action.TRAFFIC]
+    return [entry for entry in entries if entry.action.makes_champion]
 
 
-def traffic_of(entries: Sequence[Entry]) -> Traffic | None:
-    """How the traffic is shared now. Another champion ends what was agreed with the one before."""
+def traffic_of(entries: Sequence[Entry]) -> TrafficPlan | None:
+    """Who challenges and gets what now. Another champion ends what was agreed with the one before."""
     return entries[-1].traffic if entries else None
 
 

@@ -4,12 +4,11 @@ An entry is committed first, and aliases and traffic follow it: whoever moves th
 model's lock. So however many do so at once, and whoever of them dies, they end up where the last entry says.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Engine, insert, select
@@ -18,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import ModelVersionNotFound
+from mlplatform.messaging.events import ModelEvents, NoModelEvents
 from mlplatform.registry.manifest import CHALLENGER, CHAMPION, MANIFEST_TAG, PREVIOUS
 from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic
 from trainer.db.tables import promotion_locks, promotions
 from trainer.errors import (
-    ChallengerMissing,
     ChampionChanged,
     DatabaseUnavailable,
     NothingToRollBackTo,
@@ -30,18 +29,18 @@ from trainer.errors import (
     VersionUnverified,
 )
 from trainer.promotions.history import (
-    BEGINNING,
     Action,
     Entry,
     changes,
     first_break,
     held_since,
     live_at,
+    next_entry,
     rolled_back,
     succession,
     traffic_of,
 )
-from trainer.promotions.registry import Registry
+from trainer.promotions.registry import Registry, Version
 
 ANYBODY = "*"
 """Expected of a champion that may be any."""
@@ -54,15 +53,16 @@ _log = structlog.get_logger(__name__)
 
 
 class Ledger:
-    """Promotions, rollbacks and the traffic of every model.
+    """The history of every model, promotions and rollbacks.
 
     Every call raises `DatabaseUnavailable` or `RegistryUnavailable` when those do not answer; nothing was changed then,
-    but for what `promote` and `rollback` say of the aliases.
+    but for what `promote` says of the aliases.
     """
 
-    def __init__(self, engine: Engine, registry: Registry) -> None:
+    def __init__(self, engine: Engine, registry: Registry, events: ModelEvents | None = None) -> None:
         self._engine = engine
         self._registry = registry
+        self._events = events or NoModelEvents()
         self._turn = Lock()  # SQLite's own waiting is neither fair nor patient
 
     def promote(
@@ -85,7 +85,7 @@ class Ledger:
             ChampionChanged: the champion is not the expected one.
             VersionRolledBack: it was taken back, and `force` is not given.
         """
-        self._check_verified(contract, version)
+        self.verified(contract, version)
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             champion = entries[-1].after if entries else None
@@ -98,7 +98,9 @@ class Ledger:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
                 )
-            entry = _next(contract, entries, Action.PROMOTE, version, actor=actor, reason=reason, forced=force)
+            entry = next_entry(
+                contract.model, entries, Action.PROMOTE, version, actor=actor, reason=reason, forced=force
+            )
             _write(connection, entry)
         self._settle_soon(contract)
         return entry
@@ -114,46 +116,20 @@ class Ledger:
             line = succession(entries)
             if len(line) < 2:  # noqa: PLR2004 # the champion and the one before
                 raise NothingToRollBackTo(f"{contract.model} has had no champion before this one")
-            entry = _next(contract, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
+            entry = next_entry(contract.model, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
             _write(connection, entry)
         self._settle_soon(contract)
         return entry
 
-    def share(
-        self,
-        contract: Contract,
-        *,
-        percent: float,
-        shadow: bool,
-        expires_at: datetime | None,
-        reason: str,
-        actor: str,
-    ) -> Entry:
-        """Grant the challenger a share of the champion's traffic, or a copy of it; nothing, and it is all as before.
-
-        While the share of the same challenger grows, subjects that are the challenger's stay so. The next promotion or
-        rollback ends it.
-
-        Raises:
-            ChallengerMissing: there is no champion, or no challenger that a share could be granted to.
+    def append(self, contract: Contract, decide: Callable[[Sequence[Entry]], Entry]) -> Entry:
+        """Write the entry that somebody decides on in the face of the history, while nobody else can change that; the
+        last entry stands for no change.
         """
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
-            challenger = self._registry.aliases(contract.registered_model).get(CHALLENGER)
-            champion = entries[-1].after if entries else None
-            now = traffic_of(entries)
-            if not percent and not shadow:
-                challenger = challenger or (now.challenger if now else champion)
-            if champion is None or challenger is None or (challenger == champion and (percent or shadow)):
-                raise ChallengerMissing(f"{contract.model} has no challenger beside its champion")
-            traffic = Traffic(
-                challenger=challenger,
-                challenger_percent=percent,
-                shadow=shadow,
-                expires_at=expires_at,
-                salt=now.salt if now and now.challenger == challenger else uuid4().hex,
-            )
-            entry = _next(contract, entries, Action.TRAFFIC, champion, actor=actor, reason=reason, traffic=traffic)
+            entry = decide(entries)
+            if entry in entries:
+                return entry
             _write(connection, entry)
         self._settle_soon(contract)
         return entry
@@ -180,18 +156,41 @@ class Ledger:
         """Where the history was tampered with, if anywhere."""
         return first_break(self.entries(contract))
 
+    def verified(self, contract: Contract, version: str) -> Version:
+        """A version that this platform's pipeline has registered.
+
+        Raises:
+            ModelVersionNotFound: there is no such version.
+            VersionUnverified: it was registered by somebody else.
+        """
+        try:
+            found = self._registry.version(contract.registered_model, version)
+        except ModelVersionNotFound:
+            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
+        if MANIFEST_TAG not in found["tags"]:
+            raise VersionUnverified(
+                f"version {version} of {contract.model} has no manifest: no predictor would take it"
+            )
+        return found
+
     def settle(self, contract: Contract) -> None:
         """Make aliases and traffic say what the last entry says."""
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
-            if entries:
-                self._move_aliases(contract, succession(entries))
-                self._tell_traffic(contract, traffic_of(entries))
+            if not entries:
+                return
+            moved = self._move_aliases(contract, succession(entries), traffic_of(entries))
+            told = self._tell_traffic(contract, traffic_of(entries))
+        if moved or told:
+            self._events.changed(contract.model)
 
     def settle_all(self) -> None:
         """The same for every model; for whoever looks after things from time to time."""
         for contract in CONTRACTS.values():
-            self.settle(contract)
+            try:
+                self.settle(contract)
+            except ModelVersionNotFound as error:  # somebody deleted it: that is no reason to leave the others alone
+                _log.warning("an alias has no version to point at", model=contract.model, reason=str(error))
 
     def _settle_soon(self, contract: Contract) -> None:
         try:
@@ -199,26 +198,33 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
             _log.warning("the aliases will follow later", model=contract.model, reason=str(error))
 
-    def _move_aliases(self, contract: Contract, line: list[str]) -> None:
+    def _move_aliases(self, contract: Contract, line: list[str], traffic: Traffic | None) -> bool:
         name = contract.registered_model
         wanted = {CHAMPION: line[-1], PREVIOUS: line[-2] if len(line) > 1 else None}
         found = self._registry.aliases(name)
-        if found.get(CHALLENGER) == line[-1]:
+        if traffic and traffic.challenger != line[-1]:
+            wanted[CHALLENGER] = traffic.challenger
+        elif found.get(CHALLENGER) == line[-1]:
             wanted[CHALLENGER] = None
-        for alias, version in wanted.items():
-            if version is None and alias in found:
+        changed = {alias: version for alias, version in wanted.items() if version != found.get(alias)}
+        for alias, version in changed.items():
+            if version is None:
                 self._registry.drop_alias(name, alias)
-            elif version is not None and found.get(alias) != version:
+            else:
                 self._registry.set_alias(name, alias, version)
+        return bool(changed)
 
-    def _tell_traffic(self, contract: Contract, traffic: Traffic | None) -> None:
+    def _tell_traffic(self, contract: Contract, traffic: Traffic | None) -> bool:
         name = contract.registered_model
         found = self._registry.tags(name).get(TRAFFIC_TAG)
-        wanted = traffic.model_dump_json() if traffic else None
-        if wanted is None and found is not None:
+        wanted = traffic.as_tag() if traffic else None
+        if wanted == found:
+            return False
+        if wanted is None:
             self._registry.drop_tag(name, TRAFFIC_TAG)
-        elif wanted is not None and found != wanted:
+        else:
             self._registry.set_tag(name, TRAFFIC_TAG, wanted)
+        return True
 
     def _with_adopted(self, connection: Connection, contract: Contract) -> list[Entry]:
         """The history; one that is empty begins with the champion that the registry has."""
@@ -228,19 +234,11 @@ class Ledger:
         champion = self._registry.aliases(contract.registered_model).get(CHAMPION)
         if champion is None:
             return []
-        adopted = _next(contract, [], Action.ADOPT, champion, actor=_PLATFORM, reason="found in the registry")
+        adopted = next_entry(
+            contract.model, [], Action.ADOPT, champion, actor=_PLATFORM, reason="found in the registry"
+        )
         _write(connection, adopted)
         return [adopted]
-
-    def _check_verified(self, contract: Contract, version: str) -> None:
-        try:
-            found = self._registry.version(contract.registered_model, version)
-        except ModelVersionNotFound:
-            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
-        if MANIFEST_TAG not in found["tags"]:
-            raise VersionUnverified(
-                f"version {version} of {contract.model} has no manifest: no predictor would take it"
-            )
 
     @contextmanager
     def _locked(self, contract: Contract) -> Iterator[Connection]:
@@ -259,20 +257,6 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
-
-
-def _next(contract: Contract, entries: list[Entry], action: Action, version: str, **why: Any) -> Entry:  # noqa: ANN401
-    last = entries[-1] if entries else None
-    return Entry(
-        model=contract.model,
-        sequence=len(entries) + 1,
-        at=datetime.now(UTC),
-        action=action,
-        before=last.after if last else None,
-        after=version,
-        previous_hash=last.hash if last else BEGINNING,
-        **why,
-    ).sealed()
 
 
 def _write(connection: Connection, entry: Entry) -> None:

@@ -21,6 +21,9 @@ METRIC_TAG = "metric."
 VERDICT_TAG = "gate"
 """Tags of a version: its card's checksum, what it scores on the hold-out, what the gate said."""
 
+REJECTED = "reject"
+"""What the gate said of a version that is not good enough."""
+
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"

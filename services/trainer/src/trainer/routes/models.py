@@ -6,17 +6,32 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mlplatform.contracts import CONTRACTS, Contract, contract_of
 from mlplatform.errors import ModelVersionNotFound
-from mlplatform.registry.manifest import CHALLENGER
+from mlplatform.registry.manifest import CHALLENGER, CHAMPION, PREVIOUS
 from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic, read_traffic
 from trainer.promotions.history import Entry
 from trainer.promotions.ledger import ANYBODY, Ledger
 from trainer.promotions.registry import CARD_TAG, GATE_FILE, METRIC_TAG, VERDICT_TAG, Registry, Version
+from trainer.promotions.replicas import Replica, Replicas
+from trainer.promotions.steward import verdict_on
+from trainer.routes.answers import (
+    History,
+    Holder,
+    Live,
+    ModelDetail,
+    ModelList,
+    ModelSummary,
+    RampState,
+    ReplicaSummary,
+    TrafficSummary,
+    VersionDetail,
+    VersionSummary,
+)
 
-_NUMBER = r"^[1-9][0-9]{0,9}$"
+NUMBER = r"^[1-9][0-9]{0,9}$"
 _ORIGIN = (
     "reason",
     "effort",
@@ -38,7 +53,7 @@ _ORIGIN = (
     "card_sha256",
 )
 
-_Reason = Annotated[str, Field(description="Kept in the history.", min_length=1, max_length=1_000)]
+Reason = Annotated[str, Field(description="Kept in the history.", min_length=1, max_length=1_000)]
 
 
 class PromoteRequest(BaseModel):
@@ -46,8 +61,8 @@ class PromoteRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: str = Field(pattern=_NUMBER, examples=["3"])
-    reason: _Reason
+    version: str = Field(pattern=NUMBER, examples=["3"])
+    reason: Reason
     expected_champion: str | None = Field(
         default=ANYBODY,
         description="Refused with 409 when another version serves by now; null expects that none does.",
@@ -61,113 +76,11 @@ class RollbackRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: _Reason
+    reason: Reason
 
 
-class Holder(BaseModel):
-    """The version behind an alias."""
-
-    version: str
-    since: AwareDatetime | None = Field(description="From the history, which knows nothing of challengers.")
-
-
-class TrafficRequest(BaseModel):
-    """How to share the champion's traffic with the challenger."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    challenger_percent: float = Field(
-        default=0, ge=0, le=100, multiple_of=0.01, description="The challenger's share of all requests.", examples=[5]
-    )
-    shadow: bool = Field(default=False, description="Let it answer a copy of the champion's share, for comparison.")
-    expires_at: AwareDatetime | None = Field(default=None, description="When all is the champion's again.")
-    reason: _Reason = "no reason was given"
-
-    @field_validator("expires_at")
-    @classmethod
-    def _is_to_come(cls, value: datetime | None) -> datetime | None:
-        if value is not None and value <= datetime.now(UTC):
-            raise ValueError("it should be in the future")
-        return value
-
-
-class ModelSummary(BaseModel):
-    """A model and who serves it: the champion; the challenger waits, the previous one is what a rollback goes to."""
-
-    model: str
-    registered_model: str
-    aliases: dict[str, str]
-    holders: dict[str, Holder] = Field(description="By alias.")
-
-
-class ModelList(BaseModel):
-    """All models of the platform."""
-
-    models: list[ModelSummary]
-
-
-class VersionSummary(BaseModel):
-    """A registered version."""
-
-    version: str
-    aliases: list[str]
-    created_at: int = Field(description="Milliseconds since 1970.")
-    description: str
-    candidate: str | None
-    effort: str | None
-    verdict: str | None = Field(description="What the gate said.")
-    holdout: dict[str, float] = Field(description="What it scores on the hold-out.")
-    card: str | None = Field(description="Where its card is; none of versions before there were cards.")
-
-
-class TrafficSummary(BaseModel):
-    """How the traffic is shared; `is_active` only while that very challenger is there and time is not up."""
-
-    challenger: str
-    challenger_percent: float
-    shadow: bool
-    expires_at: AwareDatetime | None
-    is_active: bool
-
-
-class ModelDetail(ModelSummary):
-    """A model with its latest versions, newest first, and how its traffic is shared; none where it is all the
-    champion's.
-    """
-
-    traffic: TrafficSummary | None
-    versions: list[VersionSummary]
-
-
-class VersionDetail(VersionSummary):
-    """All that is known of a version."""
-
-    run_id: str
-    metrics: dict[str, float] = Field(description="Of its run.")
-    parameters: dict[str, str]
-    origin: dict[str, str]
-    libraries: dict[str, str]
-    gate: dict[str, Any] | None = Field(description="What the gate decided and why; none before there was a gate.")
-
-
-class History(BaseModel):
-    """Entries, newest first, and whether the whole chain of them is whole."""
-
-    model: str
-    is_whole: bool
-    entries: list[Entry]
-
-
-class Live(BaseModel):
-    """What was live at a moment; no entry when nothing was."""
-
-    model: str
-    at: AwareDatetime
-    entry: Entry | None
-
-
-def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
-    """The routes over a registry and the ledger of promotions."""
+def model_routes(registry: Registry, ledger: Ledger, replicas: Replicas) -> APIRouter:
+    """The routes over a registry, the ledger of promotions and the predictors."""
     routes = APIRouter(prefix="/models", tags=["models"])
 
     @routes.get("", summary="All models and who serves them")
@@ -176,16 +89,21 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
             models=[ModelSummary(**_summary(contract, registry, ledger)) for contract in CONTRACTS.values()]
         )
 
-    @routes.get("/{model}", summary="One model: its aliases and versions")
+    @routes.get("/{model}", summary="One model: its aliases, versions, traffic and predictors")
     def model(model: str) -> ModelDetail:
         contract = contract_of(model)
         summary = _summary(contract, registry, ledger)
         versions = registry.versions(contract.registered_model)
+        found = replicas.of(contract.model)
+        followed = [_replica(replica, summary["aliases"]) for replica in found]
         return ModelDetail(
             **summary,
             traffic=_traffic(
                 read_traffic(registry.tags(contract.registered_model).get(TRAFFIC_TAG)), summary["aliases"]
             ),
+            ramp=_ramp(ledger.entries(contract), found),
+            replicas=followed,
+            is_converged=bool(followed) and all(replica.is_converged for replica in followed),
             versions=[VersionSummary(**_version(contract, version, summary["aliases"])) for version in versions],
         )
 
@@ -211,26 +129,14 @@ def model_routes(registry: Registry, ledger: Ledger) -> APIRouter:
             contract_of(model),
             asked.version,
             reason=asked.reason,
-            actor=_actor(request),
+            actor=actor_of(request),
             expected_champion=asked.expected_champion,
             force=asked.force,
         )
 
     @routes.post("/{model}/rollback", summary="Let the champion before this one serve again")
     def rollback(model: str, asked: RollbackRequest, request: Request) -> Entry:
-        return ledger.rollback(contract_of(model), reason=asked.reason, actor=_actor(request))
-
-    @routes.put("/{model}/traffic", summary="Share the champion's traffic with the challenger")
-    def share(model: str, asked: TrafficRequest, request: Request) -> Entry:
-        """The entry of the history that this became. Predictors follow within seconds."""
-        return ledger.share(
-            contract_of(model),
-            percent=asked.challenger_percent,
-            shadow=asked.shadow,
-            expires_at=asked.expires_at,
-            reason=asked.reason,
-            actor=_actor(request),
-        )
+        return ledger.rollback(contract_of(model), reason=asked.reason, actor=actor_of(request))
 
     @routes.get("/{model}/history", summary="Who served when, and who decided that; or what was live at a time")
     def history(
@@ -269,6 +175,27 @@ def _traffic(traffic: Traffic | None, aliases: Mapping[str, str]) -> TrafficSumm
     return TrafficSummary(**traffic.model_dump(exclude={"salt"}), is_active=is_active)
 
 
+def _ramp(entries: Sequence[Entry], replicas: Sequence[Replica]) -> RampState | None:
+    step = entries[-1] if entries else None
+    judgement = verdict_on(step, replicas) if step else None
+    if step is None or judgement is None or step.traffic is None or step.traffic.ramp is None:
+        return None
+    return RampState(plan=step.traffic.ramp, since=step.at, judgement=judgement)
+
+
+def _replica(replica: Replica, aliases: Mapping[str, str]) -> ReplicaSummary:
+    desired = {role: aliases[role] for role in (CHAMPION, CHALLENGER, PREVIOUS) if role in aliases}
+    actual = replica.actual()
+    return ReplicaSummary(
+        address=replica.address,
+        desired=desired,
+        actual=actual,
+        is_converged=actual == desired,
+        refused=replica.refused,
+        trouble=replica.trouble,
+    )
+
+
 def _version(contract: Contract, version: Version, aliases: Mapping[str, str]) -> dict[str, Any]:
     tags = version["tags"]
     names: Sequence[str] = sorted(alias for alias, pointed_at in aliases.items() if pointed_at == version["version"])
@@ -295,7 +222,7 @@ def _gate_report(contract: Contract, registry: Registry, version: str) -> dict[s
     return report
 
 
-def _actor(request: Request) -> str:
+def actor_of(request: Request) -> str:
     """Who asks, as far as that is known without keys: the address that the gateway saw."""
     address = request.headers.get("x-forwarded-for") or (request.client.host if request.client else "unknown")
     return f"api:{address[:200]}"

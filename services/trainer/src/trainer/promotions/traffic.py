@@ -1,0 +1,171 @@
+"""Who challenges the champion, and what it gets: a share of the requests, copies of the others, a ramp.
+
+Each change is an entry of the history, so that any process can go on with what another began.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from mlplatform.contracts import Contract
+from mlplatform.registry.manifest import CHALLENGER
+from trainer.errors import (
+    ChallengerMissing,
+    ChampionItself,
+    RampInProgress,
+    RampMissing,
+    VersionRejected,
+    VersionRolledBack,
+)
+from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of
+from trainer.promotions.ledger import Ledger
+from trainer.promotions.ramp import Ramp, TrafficPlan
+from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry
+
+
+class TrafficControl:
+    """Changes of challengers and their traffic. What the ledger raises comes through."""
+
+    def __init__(self, ledger: Ledger, registry: Registry) -> None:
+        self._ledger = ledger
+        self._registry = registry
+
+    def challenge(self, contract: Contract, version: str, *, reason: str, actor: str, force: bool = False) -> Entry:
+        """Let a version challenge the champion, without traffic yet; what another challenger had ends.
+
+        Nothing happens when the history has it as challenger already.
+
+        Raises:
+            ModelVersionNotFound: there is no such version.
+            VersionUnverified: it was not registered by this platform's pipeline.
+            ChampionItself: it serves.
+            VersionRejected, VersionRolledBack: the gate or somebody did not want it, and `force` is not given.
+            ChallengerMissing: there is no champion to challenge.
+        """
+        found = self._ledger.verified(contract, version)
+
+        def decide(entries: Sequence[Entry]) -> Entry:
+            champion = _champion(contract, entries)
+            if version == champion:
+                raise ChampionItself(f"version {version} of {contract.model} is the champion")
+            now = traffic_of(entries)
+            if now and now.challenger == version:
+                return entries[-1]
+            if found["tags"].get(VERDICT_TAG) == REJECTED and not force:
+                raise VersionRejected(
+                    f"the gate rejected version {version} of {contract.model}; force it if it must be"
+                )
+            if version in rolled_back(entries) and not force:
+                raise VersionRolledBack(
+                    f"version {version} of {contract.model} was rolled back; force it if it must be"
+                )
+            plan = TrafficPlan(challenger=version, challenger_percent=0, salt=uuid4().hex)
+            return next_entry(
+                contract.model,
+                entries,
+                Action.CHALLENGE,
+                champion,
+                actor=actor,
+                reason=reason,
+                forced=force,
+                traffic=plan,
+            )
+
+        return self._ledger.append(contract, decide)
+
+    def share(
+        self,
+        contract: Contract,
+        *,
+        percent: float,
+        shadow: bool,
+        expires_at: datetime | None,
+        reason: str,
+        actor: str,
+    ) -> Entry:
+        """Grant the challenger a share of the champion's traffic, or a copy of it; nothing, and it is all as before.
+
+        While the share of the same challenger grows, subjects that are the challenger's stay so. A ramp ends here;
+        the next promotion, rollback or challenger ends the share.
+
+        Raises:
+            ChallengerMissing: there is no champion, or no challenger that a share could be granted to.
+        """
+
+        def decide(entries: Sequence[Entry]) -> Entry:
+            plan = self._plan(contract, entries, is_end=not percent and not shadow)
+            granted = {"challenger_percent": percent, "shadow": shadow, "expires_at": expires_at, "ramp": None}
+            return _entry(contract, entries, plan.model_copy(update=granted), reason=reason, actor=actor)
+
+        return self._ledger.append(contract, decide)
+
+    def begin_ramp(self, contract: Contract, ramp: Ramp, *, reason: str, actor: str) -> Entry:
+        """Grant the challenger the first share of a ramp that is not less than what it has, and the shadow's copies.
+
+        Raises:
+            RampInProgress: there is one already.
+            ChallengerMissing: as `share` does.
+        """
+
+        def decide(entries: Sequence[Entry]) -> Entry:
+            plan = self._plan(contract, entries)
+            if plan.ramp:
+                raise RampInProgress(f"a ramp of {contract.model} is under way; end it first")
+            first = next((step for step in ramp.steps if step >= plan.challenger_percent), ramp.steps[-1])
+            granted = {"challenger_percent": first, "shadow": True, "expires_at": None, "ramp": ramp}
+            return _entry(contract, entries, plan.model_copy(update=granted), reason=reason, actor=actor)
+
+        return self._ledger.append(contract, decide)
+
+    def end_ramp(self, contract: Contract, *, reason: str, actor: str) -> Entry:
+        """Take its share back.
+
+        Raises:
+            RampMissing: there is none.
+        """
+        step = self.ramp(contract)
+        if step is None:
+            raise RampMissing(f"no ramp of {contract.model} is under way")
+        return self.go_on(contract, step, 0, reason=reason, actor=actor)
+
+    def go_on(self, contract: Contract, step: Entry, percent: float, *, reason: str, actor: str) -> Entry:
+        """The next share of a ramp, or 0 to end it.
+
+        Raises:
+            RampMissing: something else was said since that step.
+        """
+
+        def decide(entries: Sequence[Entry]) -> Entry:
+            if step.traffic is None or entries[-1].sequence != step.sequence:
+                raise RampMissing(f"the ramp of {contract.model} went on or ended meanwhile")
+            ends: dict[str, object] = {} if percent else {"shadow": False, "ramp": None}
+            plan = step.traffic.model_copy(update={"challenger_percent": percent, **ends})
+            return _entry(contract, entries, plan, reason=reason, actor=actor)
+
+        return self._ledger.append(contract, decide)
+
+    def ramp(self, contract: Contract) -> Entry | None:
+        """The step that a ramp is in, if one is under way."""
+        entries = self._ledger.entries(contract)
+        return entries[-1] if entries and entries[-1].traffic and entries[-1].traffic.ramp else None
+
+    def _plan(self, contract: Contract, entries: Sequence[Entry], *, is_end: bool = False) -> TrafficPlan:
+        """What the challenger has now; what the history says goes before the alias."""
+        champion, now = _champion(contract, entries), traffic_of(entries)
+        alias = self._registry.aliases(contract.registered_model).get(CHALLENGER)
+        if now and now.challenger != champion:
+            return now
+        if alias in {None, champion} and not is_end:
+            raise ChallengerMissing(f"{contract.model} has no challenger beside its champion")
+        return TrafficPlan(challenger=alias or champion, challenger_percent=0, salt=uuid4().hex)
+
+
+def _champion(contract: Contract, entries: Sequence[Entry]) -> str:
+    if not entries:
+        raise ChallengerMissing(f"{contract.model} has no champion beside which there could be a challenger")
+    return entries[-1].after
+
+
+def _entry(contract: Contract, entries: Sequence[Entry], traffic: TrafficPlan, *, reason: str, actor: str) -> Entry:
+    champion = _champion(contract, entries)
+    return next_entry(contract.model, entries, Action.TRAFFIC, champion, actor=actor, reason=reason, traffic=traffic)

@@ -1,0 +1,310 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from mlplatform.contracts import IRIS
+from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
+from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic, read_traffic
+from trainer.errors import (
+    ChallengerMissing,
+    ChampionItself,
+    RampInProgress,
+    RampMissing,
+    VersionRejected,
+    VersionRolledBack,
+    VersionUnverified,
+)
+from trainer.promotions.history import Action, Entry, first_break
+from trainer.promotions.ledger import Ledger
+from trainer.promotions.ramp import Ramp
+from trainer.promotions.registry import VERDICT_TAG
+from trainer.promotions.traffic import TrafficControl
+from trainer.testing import InMemoryModels
+
+NAME = IRIS.registered_model
+RAMP = Ramp(steps=(10, 50, 100))
+
+
+def promote(ledger: Ledger, version: str) -> Entry:
+    return ledger.promote(IRIS, version, reason="better", actor="ann")
+
+
+def rollback(ledger: Ledger) -> Entry:
+    return ledger.rollback(IRIS, reason="worse", actor="ann")
+
+
+def challenge(traffic: TrafficControl, version: str, *, force: bool = False) -> Entry:
+    return traffic.challenge(IRIS, version, reason="it may be better", actor="ann", force=force)
+
+
+def share(
+    control: TrafficControl, percent: float, *, shadow: bool = False, expires_at: datetime | None = None
+) -> Traffic:
+    entry = control.share(IRIS, percent=percent, shadow=shadow, expires_at=expires_at, reason="try it", actor="ann")
+    assert entry.traffic is not None
+    return entry.traffic
+
+
+def begin_ramp(control: TrafficControl) -> Entry:
+    return control.begin_ramp(IRIS, RAMP, reason="a ramp", actor="ann")
+
+
+def told(models: InMemoryModels) -> Traffic | None:
+    """What the predictors are told."""
+    return read_traffic(models.tags(NAME).get(TRAFFIC_TAG))
+
+
+def test_a_challenger_is_an_entry_of_the_chain_and_the_alias_follows(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    entry = challenge(traffic, "2")
+    assert (entry.action, entry.before, entry.after, entry.actor) == (Action.CHALLENGE, "1", "1", "ann")
+    assert entry.traffic is not None
+    assert (entry.traffic.challenger, entry.traffic.challenger_percent, entry.traffic.shadow) == ("2", 0, False)
+    assert models.aliases(NAME) == {"champion": "1", "challenger": "2"}
+    assert ledger.first_break(IRIS) is None
+
+
+def test_a_challenger_that_is_one_already_changes_nothing(challenged: TrafficControl, ledger: Ledger) -> None:
+    share(challenged, 5)
+    assert challenge(challenged, "2") == ledger.entries(IRIS)[-1]
+    assert len(ledger.entries(IRIS)) == 3
+
+
+def test_another_challenger_begins_without_traffic(challenged: TrafficControl, models: InMemoryModels) -> None:
+    begin_ramp(challenged)
+    challenge(challenged, "3")
+    tag = told(models)
+    assert tag is not None
+    assert (tag.challenger, tag.challenger_percent, tag.shadow) == ("3", 0, False)
+    assert challenged.ramp(IRIS) is None
+
+
+def test_a_challenger_set_past_the_ledger_is_set_back(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    share(challenged, 5)
+    models.set_alias(NAME, "challenger", "3")
+    ledger.settle_all()
+    assert models.aliases(NAME)["challenger"] == "2"
+
+
+def test_a_deleted_challenger_keeps_nobody_from_settling_the_others(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    class Deleted(InMemoryModels):
+        def set_alias(self, registered_model: str, alias: str, version: str) -> None:
+            raise ModelVersionNotFound(f"{registered_model} has no version {version} to be {alias}")
+
+    share(challenged, 5)
+    models.drop_alias(NAME, "challenger")
+    deleted = Deleted(registered=models.registered, pointers=models.pointers, model_tags=models.model_tags)
+    Ledger(ledger._engine, deleted).settle_all()
+    assert "challenger" not in models.aliases(NAME)
+
+
+def test_what_does_not_exist_or_was_not_verified_or_serves_challenges_nobody(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    with pytest.raises(ChallengerMissing):
+        challenge(traffic, "2")
+    promote(ledger, "1")
+    models.registered[NAME, "4"] = {}
+    for version, error in (("9", ModelVersionNotFound), ("4", VersionUnverified), ("1", ChampionItself)):
+        with pytest.raises(error):
+            challenge(traffic, version, force=True)
+    assert len(ledger.entries(IRIS)) == 1
+
+
+def test_what_the_gate_or_somebody_did_not_want_challenges_only_by_force(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    promote(ledger, "2")
+    ledger.rollback(IRIS, reason="worse", actor="ann")
+    models.registered[NAME, "3"][VERDICT_TAG] = "reject"
+    for version, error in (("2", VersionRolledBack), ("3", VersionRejected)):
+        with pytest.raises(error):
+            challenge(traffic, version)
+        assert challenge(traffic, version, force=True).forced
+
+
+def test_a_share_is_an_entry_of_the_chain_and_the_predictors_are_told(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    models.set_alias(NAME, "challenger", "2")
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    granted = share(traffic, 12.5, shadow=True, expires_at=until)
+    assert (granted.challenger, granted.challenger_percent, granted.shadow) == ("2", 12.5, True)
+    assert granted.expires_at == until
+    assert told(models) == read_traffic(granted.as_tag())
+    entry = ledger.entries(IRIS)[-1]
+    assert (entry.action, entry.before, entry.after, entry.traffic) == (Action.TRAFFIC, "1", "1", granted)
+    assert ledger.first_break(IRIS) is None
+
+
+def test_a_share_that_was_changed_afterwards_is_noticed(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    models.set_alias(NAME, "challenger", "2")
+    share(traffic, 5)
+    entries = ledger.entries(IRIS)
+    traffic = entries[-1].traffic
+    assert traffic is not None
+    forged = entries[-1].model_copy(update={"traffic": traffic.model_copy(update={"challenger_percent": 50.0})})
+    assert first_break([*entries[:-1], forged]) == 2
+
+
+def test_the_salt_stays_while_the_share_grows_and_changes_with_the_challenger(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    models.set_alias(NAME, "challenger", "2")
+    salts = {share(traffic, percent).salt for percent in (5, 10, 0, 50)}
+    assert len(salts) == 1
+    challenge(traffic, "3")
+    assert share(traffic, 50).salt not in salts
+
+
+@pytest.mark.parametrize("change", ["promotion", "rollback"])
+def test_another_champion_ends_the_sharing(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels, change: str
+) -> None:
+    promote(ledger, "1")
+    promote(ledger, "2")
+    models.set_alias(NAME, "challenger", "3")
+    share(traffic, 50)
+    if change == "promotion":
+        promote(ledger, "3")
+    else:
+        rollback(ledger)
+    assert told(models) is None
+
+
+def test_a_share_does_not_count_as_a_change_of_the_champion(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    second = promote(ledger, "2")
+    models.set_alias(NAME, "challenger", "3")
+    share(traffic, 50)
+    assert promote(ledger, "2") == second
+    assert ledger.live_at(IRIS, datetime.now(UTC)) == second
+    assert rollback(ledger).after == "1"
+
+
+def test_without_a_challenger_beside_the_champion_there_is_nothing_to_share(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    with pytest.raises(ChallengerMissing):
+        share(traffic, 5)
+    promote(ledger, "1")
+    with pytest.raises(ChallengerMissing):
+        share(traffic, 5)
+    models.set_alias(NAME, "challenger", "1")
+    with pytest.raises(ChallengerMissing):
+        share(traffic, 0, shadow=True)
+    assert len(ledger.entries(IRIS)) == 1
+
+
+def test_sharing_can_be_ended_when_the_challenger_is_gone(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    models.set_alias(NAME, "challenger", "2")
+    share(traffic, 50)
+    models.drop_alias(NAME, "challenger")
+    assert share(traffic, 0).challenger_percent == 0
+
+
+def test_traffic_that_the_registry_lost_is_told_again(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    models.set_alias(NAME, "challenger", "2")
+    granted = share(traffic, 50)
+    models.drop_tag(NAME, TRAFFIC_TAG)
+    ledger.settle_all()
+    assert told(models) == read_traffic(granted.as_tag())
+
+
+def test_a_challenger_that_appears_after_sharing_was_ended_without_one_can_have_a_share(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    share(traffic, 0)
+    models.set_alias(NAME, "challenger", "2")
+    assert share(traffic, 5).challenger == "2"
+
+
+@pytest.mark.parametrize("change", ["promotion", "rollback", "challenger", "share"])
+def test_a_ramp_begins_and_whatever_else_is_said_ends_it(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels, change: str
+) -> None:
+    step = begin_ramp(challenged)
+    assert step.traffic is not None
+    assert (step.traffic.challenger_percent, step.traffic.shadow, step.traffic.ramp) == (10, True, RAMP)
+    assert challenged.ramp(IRIS) == step
+    assert "ramp" not in models.tags(NAME)[TRAFFIC_TAG]
+    match change:
+        case "promotion":
+            promote(ledger, "3")
+        case "rollback":
+            promote(ledger, "2")
+            challenge(challenged, "3")
+            begin_ramp(challenged)
+            ledger.rollback(IRIS, reason="worse", actor="ann")
+        case "challenger":
+            challenge(challenged, "3")
+        case _:
+            assert share(challenged, 10).challenger_percent == 10
+    assert challenged.ramp(IRIS) is None
+    with pytest.raises(RampMissing):
+        challenged.go_on(IRIS, step, 50, reason="late", actor="ramp")
+    with pytest.raises(RampMissing):
+        challenged.end_ramp(IRIS, reason="late", actor="ann")
+    assert ledger.first_break(IRIS) is None
+
+
+def test_a_ramp_takes_nobody_back_and_there_is_one_at_a_time(challenged: TrafficControl) -> None:
+    salt = share(challenged, 30).salt
+    step = begin_ramp(challenged).traffic
+    assert step is not None
+    assert (step.challenger_percent, step.salt) == (50, salt)
+    with pytest.raises(RampInProgress):
+        begin_ramp(challenged)
+
+
+def test_a_ramp_goes_on_and_ends_as_entries_of_the_chain(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    step = challenged.go_on(IRIS, begin_ramp(challenged), 50, reason="passed", actor="ramp")
+    assert challenged.ramp(IRIS) == step
+    ended = challenged.end_ramp(IRIS, reason="enough", actor="ann")
+    assert ended.traffic is not None
+    assert (ended.traffic.challenger_percent, ended.traffic.shadow, ended.traffic.ramp) == (0, False, None)
+    tag = told(models)
+    assert tag is not None
+    assert tag.challenger_percent == 0
+    assert models.aliases(NAME)["challenger"] == "2"
+    assert ledger.first_break(IRIS) is None
+
+
+def test_a_ramp_that_was_changed_afterwards_is_noticed(challenged: TrafficControl, ledger: Ledger) -> None:
+    step = begin_ramp(challenged)
+    assert step.traffic is not None
+    lax = RAMP.model_copy(update={"promotes": True})
+    forged = step.model_copy(update={"traffic": step.traffic.model_copy(update={"ramp": lax})})
+    assert first_break([*ledger.entries(IRIS)[:-1], forged]) == 3
+
+
+def test_with_the_registry_away_no_ramp_begins(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    models.is_up = False
+    with pytest.raises(RegistryUnavailable):
+        begin_ramp(challenged)
+    assert len(ledger.entries(IRIS)) == 2

@@ -1,0 +1,1 @@
+"""Words between processes that nothing depends on: they only make things happen sooner."""
