@@ -164,6 +164,7 @@ class _AtOnceProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self._forget_idleness()
+        self._work = None
         super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
