@@ -14,10 +14,12 @@ from mlplatform.serving.app import create_app as create_predictor
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.metrics import process_registry, render
 from mlplatform.telemetry.processes import BeatMetrics, WorkerMetrics
+from mlplatform.telemetry.registry import RegistryMetrics
 from tests.helpers.exposed import documented, exposed
 from tests.helpers.expressions import metrics_in, of_dashboards, of_rules, of_runbooks
 from tests.helpers.promtool import ROOT
 from trainer.api import create_app as create_trainer
+from trainer.api import metrics_of as of_trainer
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.figures import Figures
@@ -50,7 +52,8 @@ def trainer(folder: Path) -> FastAPI:
     for contract in CONTRACTS.values():
         models.register(contract.registered_model, "1")
         ledger.promote(contract, "1", reason="", actor="a test")
-    return create_trainer(JobStore(engine), InMemoryQueue(), models, ledger, Figures(engine), InMemoryReplicas())
+    metrics = of_trainer(Figures(engine), RegistryMetrics())
+    return create_trainer(JobStore(engine), InMemoryQueue(), models, ledger, InMemoryReplicas(), metrics)
 
 
 def others() -> Iterator[str]:
