@@ -1,7 +1,6 @@
 """The child of a trial: reads a version from its input, loads it under limits, writes a verdict as one JSON line."""
 
 import json
-import os
 import resource
 import sys
 from contextlib import suppress
@@ -15,7 +14,6 @@ from mlplatform.registry import Manifest, StoredVersion
 from mlplatform.verification.external_data import refuse_external_data
 from mlplatform.verification.load import load
 
-_NICENESS = 10
 _STATM = Path("/proc/self/statm")
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
@@ -36,7 +34,6 @@ def main() -> None:
 
 
 def _limit(memory_bytes: int, cpu_seconds: int) -> None:
-    os.nice(_NICENESS)
     with suppress(OSError):  # where memory runs short for all of a container, it is this process that goes
         _OOM_SCORE.write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
@@ -51,7 +48,3 @@ def _lower(what: int, most: int) -> None:
     _, hard = resource.getrlimit(what)
     if hard == resource.RLIM_INFINITY or most < hard:
         resource.setrlimit(what, (most, most))
-
-
-if __name__ == "__main__":
-    main()
