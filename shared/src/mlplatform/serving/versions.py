@@ -9,6 +9,7 @@ from mlplatform.contracts import Contract
 from mlplatform.errors import ArtifactRejected
 from mlplatform.registry import Fetcher, StoredVersion
 from mlplatform.runtime import RUNTIME, LiveModel, VersionTable
+from mlplatform.serving.bulk import step_back
 from mlplatform.serving.refusals import Refusals
 from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.verification import Trial, load
@@ -93,11 +94,15 @@ class Versions:
         if await asyncio.to_thread(self._fetcher.tried_with, stored.version) != RUNTIME:
             await self._trial(self.contract, stored)
             await self._keep(stored)
-        live = await asyncio.to_thread(load, self.contract, stored)
+        live = await asyncio.to_thread(self._load, stored)
         pinned = self.table.add(live)
         self.refusals.forget(stored.version)
         _log.info("version loaded", model=self.contract.model, version=stored.version)
         return pinned
+
+    def _load(self, stored: StoredVersion) -> LiveModel:
+        step_back()  # the event loop answers meanwhile, perhaps on the same core
+        return load(self.contract, stored)
 
     async def _keep(self, stored: StoredVersion) -> None:
         try:

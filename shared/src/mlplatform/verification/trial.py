@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from signal import Signals
+from subprocess import PIPE, Popen, TimeoutExpired
 from typing import Protocol
 
 from mlplatform.contracts import Contract
@@ -50,26 +51,15 @@ class SubprocessTrial:
             "memory_bytes": self._memory_bytes + 8 * len(stored.model),
             "cpu_seconds": self._cpu_seconds,
         }
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-c",
-            _PROGRAM,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
-        )
+        payload = b"%b\n%b%b" % (json.dumps(task).encode(), manifest, stored.model)
+        # In threads: uvloop would fork this whole process on the event loop, and nobody be answered for milliseconds.
+        child = await asyncio.to_thread(_start)
         try:
-            async with asyncio.timeout(self._seconds):
-                payload = b"%b\n%b%b" % (json.dumps(task).encode(), manifest, stored.model)
-                said, complaint = await child.communicate(payload)
-        except TimeoutError:
+            said, complaint = await asyncio.to_thread(_talk, child, payload, self._seconds)
+        except TimeoutExpired:
             raise TrialOverrun(f"version {stored.version} took more than {self._seconds:g} seconds to load") from None
         finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
+            child.kill()  # of one that has ended, nothing comes of that; else nobody waits for it any more
         if child.returncode:
             raise CrashOnLoad(
                 f"version {stored.version} took the process that tried it down: {_end(child.returncode, complaint)}"
@@ -77,6 +67,20 @@ class SubprocessTrial:
         verdict = json.loads(said.splitlines()[-1])
         if verdict["reason"] is not None:
             raise _rejection(verdict["reason"])(verdict["message"])
+
+
+def _start() -> Popen[bytes]:
+    command = [sys.executable, "-I", "-c", _PROGRAM]
+    return Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment())  # noqa: S603 # our own interpreter
+
+
+def _talk(child: Popen[bytes], payload: bytes, seconds: float) -> tuple[bytes, bytes]:
+    """What it says to the payload; it is gone afterwards."""
+    with child:
+        try:
+            return child.communicate(payload, seconds)
+        finally:
+            child.kill()
 
 
 def _environment() -> dict[str, str]:
