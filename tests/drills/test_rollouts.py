@@ -207,13 +207,23 @@ def test_a_subject_has_the_same_variant_on_both_replicas_and_keeps_it_as_the_sha
     assert 60 <= len(before) <= 140
 
 
+class SleepyPredictor(Predictor):
+    """One in which version 2 sleeps for ten seconds before each answer."""
+
+    module = "tests.helpers.sleepy_predictor"
+
+
 @pytest.mark.timeout(200)
-def test_a_shadow_that_hangs_does_not_touch_the_champion(mlflow: StubMlflow, tmp_path: Path, say: Say) -> None:
-    """The challenger answers its golden rows and is loaded; the row of the load keeps it busy for hours."""
+@pytest.mark.parametrize("how", ["sleeps", "computes"])
+def test_a_shadow_that_hangs_does_not_touch_the_champion(
+    mlflow: StubMlflow, tmp_path: Path, say: Say, how: str
+) -> None:
+    """Loaded, the challenger sleeps over each row; or the row of the load keeps it, and a core, busy for hours."""
     row = json.dumps({**HOUSING.example, "HouseAge": 7.0}).encode()
-    with Predictor(mlflow.url, tmp_path) as predictor:
+    kind = SleepyPredictor if how == "sleeps" else Predictor
+    with kind(mlflow.url, tmp_path) as predictor:
         predictor.wait_for("1")
-        mlflow.register("2", onnx=slow_onnx())
+        mlflow.register("2", onnx=slow_onnx()) if how == "computes" else mlflow.register("2", weight=1.001)
         mlflow.aliases["challenger"] = "2"
         wait_until(lambda: "2" in predictor.health()["loaded"], within_seconds=60, what="the challenger")
         with RolloutLoad(predictor.port, 100, row) as load:
@@ -226,9 +236,9 @@ def test_a_shadow_that_hangs_does_not_touch_the_champion(mlflow: StubMlflow, tmp
             time.sleep(_STEADY_SECONDS)
             ended = time.monotonic()
         without, beside = load.p99(began, began + _STEADY_SECONDS), load.p99(shadowed, ended)
-        say(f"p99 without a shadow {without * 1e3:.2f} ms, beside one that hangs {beside * 1e3:.2f} ms")
+        say(f"p99 without a shadow {without * 1e3:.2f} ms, beside one that {how} {beside * 1e3:.2f} ms")
         assert not load.failures
         assert {answer.version for answer in load.answers} == {"1"}
-        assert predictor.metric("shadow_requests_total", outcome="compared") == 0
+        assert predictor.metric("shadow_requests_total", outcome="compared") < 5
         assert predictor.stop() == 0
         predictor.start()

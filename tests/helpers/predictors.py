@@ -23,6 +23,8 @@ _START_SECONDS = 30
 class Predictor:
     """A predictor that asks an MLflow at a URL twice a second."""
 
+    module = "housing_predictor.app"
+
     def __init__(self, mlflow_url: str, folder: Path, **settings: str) -> None:
         self.port = first_of_free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -47,7 +49,7 @@ class Predictor:
             **{f"MLPLATFORM_{name.upper()}": value for name, value in self._settings.items()},
         }
         with (self._folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", "housing_predictor.app"]
+            command = [sys.executable, "-m", self.module]
             self._process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
 
     def stop(self) -> int:

@@ -13,7 +13,7 @@ from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.telemetry.rollout import RolloutMetrics
 from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.testing import InMemoryRegistry, untried
-from mlplatform.verification import Trial
+from mlplatform.verification import Trial, load
 
 
 class Replica:
@@ -26,7 +26,9 @@ class Replica:
         metrics, rollout = PredictorMetrics(self.collectors, "housing"), RolloutMetrics(self.collectors, "housing")
         store = ArtifactCache(cache)
         self.fetcher = Fetcher(HOUSING.registered_model, registry, store, most_model_bytes)
-        self.versions = Versions(contract=HOUSING, fetcher=self.fetcher, trial=trial, table=self.table, metrics=metrics)
+        self.versions = Versions(
+            contract=HOUSING, fetcher=self.fetcher, trial=trial, load=load, table=self.table, metrics=metrics
+        )
         self.shadows = Shadows(ShadowMetrics(self.collectors, "housing"))
         self.watcher = Watcher(
             registry=registry,

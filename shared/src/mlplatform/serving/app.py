@@ -34,7 +34,7 @@ from mlplatform.telemetry.registry import RegistryMetrics
 from mlplatform.telemetry.rollout import RolloutMetrics
 from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.telemetry.tracing import Tracing
-from mlplatform.verification import SubprocessTrial, Trial
+from mlplatform.verification import Load, SubprocessTrial, Trial, load
 from mlplatform.web.service import create_service
 
 PATH = "/predict"
@@ -47,9 +47,11 @@ def create_app(
     trial: Trial | None = None,
     pair_log: PairLog = forget,
     tracing: Tracing | None = None,
+    load: Load = load,
 ) -> FastAPI:
-    """A predictor of one contract. `registry` replaces MLflow and `trial` the subprocess, for tests; `pair_log` gets
-    what champion and shadow say of the same rows; without `tracing` there are no spans.
+    """A predictor of one contract. `registry` replaces MLflow, `trial` the subprocess and `load` what makes a model of
+    a version, for tests; `pair_log` gets what champion and shadow say of the same rows; without `tracing` there are no
+    spans.
     """
     collectors = process_registry()
     registry_metrics = RegistryMetrics()
@@ -78,6 +80,7 @@ def create_app(
         contract=contract,
         fetcher=fetcher,
         trial=trial or SubprocessTrial(),
+        load=load,
         table=table,
         metrics=metrics,
     )

@@ -12,7 +12,7 @@ from mlplatform.runtime import RUNTIME, LiveModel, VersionTable
 from mlplatform.serving.bulk import step_back
 from mlplatform.serving.refusals import Refusals
 from mlplatform.telemetry.predictor import PredictorMetrics
-from mlplatform.verification import Trial, load
+from mlplatform.verification import Load, Trial
 
 _log = structlog.get_logger(__name__)
 
@@ -26,12 +26,14 @@ class Versions:
         contract: Contract,
         fetcher: Fetcher,
         trial: Trial,
+        load: Load,
         table: VersionTable,
         metrics: PredictorMetrics,
     ) -> None:
         self.contract = contract
         self._fetcher = fetcher
         self._trial = trial
+        self._load = load
         self.table = table
         self._metrics = metrics
         self._under_way: dict[str, asyncio.Task[LiveModel]] = {}
@@ -94,15 +96,15 @@ class Versions:
         if await asyncio.to_thread(self._fetcher.tried_with, stored.version) != RUNTIME:
             await self._trial(self.contract, stored)
             await self._keep(stored)
-        live = await asyncio.to_thread(self._load, stored)
+        live = await asyncio.to_thread(self._load_at_leisure, stored)
         pinned = self.table.add(live)
         self.refusals.forget(stored.version)
         _log.info("version loaded", model=self.contract.model, version=stored.version)
         return pinned
 
-    def _load(self, stored: StoredVersion) -> LiveModel:
+    def _load_at_leisure(self, stored: StoredVersion) -> LiveModel:
         step_back()  # the event loop answers meanwhile, perhaps on the same core
-        return load(self.contract, stored)
+        return self._load(self.contract, stored)
 
     async def _keep(self, stored: StoredVersion) -> None:
         try:

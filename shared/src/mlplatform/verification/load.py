@@ -1,6 +1,6 @@
 """From stored bytes to a model that may take traffic."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import cycle, islice
 from math import isclose
@@ -13,6 +13,8 @@ from mlplatform.errors import GoldenMismatch, SignatureMismatch, UnloadableModel
 from mlplatform.registry import GoldenRows, StoredVersion
 from mlplatform.runtime import LiveModel, OnnxModel, TrainingRange
 from mlplatform.runtime.session import FEW, Answer
+
+Load = Callable[[Contract, StoredVersion], LiveModel]
 
 
 def load(contract: Contract, stored: StoredVersion) -> LiveModel:
