@@ -229,7 +229,7 @@ ROLLOUTS = (
         (
             ("max by (model) (mlplatform_model_loaded_versions)", "{{model}} in memory"),
             ("max by (model) (mlplatform_model_bad_versions)", "{{model}} bad"),
-            ("sum by (model) (mlplatform_cache_repairs)", "{{model}} corrupt in the cache"),
+            ("sum by (model) (mlplatform_cache_repairs_total)", "{{model}} corrupt in the cache"),
         ),
     ),
     Panel("Bytes of models in memory", "bytes", (("mlplatform_model_loaded_bytes", "{{model}} {{instance}}"),)),

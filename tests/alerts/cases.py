@@ -390,11 +390,11 @@ CASES = (
     ),
     _gauge(
         "CacheCorrupt",
-        {f'mlplatform_cache_repairs{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
-        {f'mlplatform_cache_repairs{{{_PREDICTOR},model="iris"}}': "0x500"},
+        {f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
+        {f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x500"},
         at="2m",
         before="40s",
-        over={f'mlplatform_cache_repairs{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
+        over={f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
         over_at="62m",
     ),
     Case(

@@ -15,9 +15,11 @@ from mlplatform.serving.app import create_app as create_predictor
 from mlplatform.serving.told import ToldEndpoint
 from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry import trace_context
+from mlplatform.telemetry.registry import RegistryMetrics
 from mlplatform.telemetry.tracing import open_tracing
 from tests.helpers.collector import Collector
 from trainer.api import create_app as create_trainer
+from trainer.api import metrics_of
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.errors import TrainingCancelled
@@ -86,9 +88,8 @@ async def test_a_retraining_is_one_trace_through_api_and_worker(collector: Colle
     migrate(engine)
     models, queue = InMemoryModels(), TracedQueue()
     tracing = open_tracing("trainer", collector.endpoint)
-    app = create_trainer(
-        JobStore(engine), queue, models, Ledger(engine, models), Figures(engine), InMemoryReplicas(), tracing
-    )
+    metrics = metrics_of(Figures(engine), RegistryMetrics())
+    app = create_trainer(JobStore(engine), queue, models, Ledger(engine, models), InMemoryReplicas(), metrics, tracing)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         headers = {"traceparent": TRACEPARENT_OF_CLIENT}
         assert (await client.post("/retrain", json={"model": "iris"}, headers=headers)).status_code == 202

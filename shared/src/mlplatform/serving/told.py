@@ -39,7 +39,7 @@ class ToldEndpoint(PredictEndpoint):
         return answer
 
     def _tell(self, level: str, request: Request, answer: Answer, error: PlatformError, **more: int) -> None:
-        live = self._slot.live
+        live = request.live or self._slot.live
         getattr(_log, level)(
             "prediction refused",
             request_id=request.id.decode(),

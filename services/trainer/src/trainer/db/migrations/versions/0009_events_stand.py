@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0009_events_stand"
+revision = "0009"
 down_revision = "0008"
 
 _REFUSAL = "what has happened to a job is not rewritten"
