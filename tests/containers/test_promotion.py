@@ -45,8 +45,9 @@ def replicas(stack: Stack) -> Iterator[list[str]]:
 
 
 def address(stack: Stack, name: str) -> str:
-    (network,) = stack.engine.containers.get(name).attrs["NetworkSettings"]["Networks"].values()
-    return str(network["IPAddress"])
+    networks = stack.engine.containers.get(name).attrs["NetworkSettings"]["Networks"]
+    [serving] = [network for key, network in networks.items() if key.endswith("_application")]
+    return str(serving["IPAddress"])
 
 
 def test_a_rollback_restores_the_old_answers_at_every_replica(
