@@ -129,10 +129,16 @@ def service_of(container: Container) -> str:
 
 
 def output(container: Container, *command: str) -> str:
-    """What a command says inside a container."""
-    code, said = container.exec_run(list(command))
-    assert code == 0, f"{container.name} {command}: {said.decode()}"
-    return str(said.decode()).strip()
+    """What a command says inside a container. One that said nothing is asked again: a busy engine may end the call before
+    it has passed on what was said.
+    """
+    said = b""
+    for _ in range(3):
+        code, said = container.exec_run(list(command))
+        assert code == 0, f"{container.name} {command}: {said.decode()}"
+        if said:
+            break
+    return said.decode().strip()
 
 
 def say(figures: str) -> None:
