@@ -129,8 +129,8 @@ def service_of(container: Container) -> str:
 
 
 def output(container: Container, *command: str) -> str:
-    """What a command says inside a container. One that said nothing is asked again: a busy engine may end the call before
-    it has passed on what was said.
+    """What a command says inside a container. One that said nothing is asked again: a busy engine may end the call
+    before it has passed on what was said.
     """
     said = b""
     for _ in range(3):
