@@ -59,9 +59,12 @@ def test_a_job_whose_worker_is_stopped_starts_again_on_another(stack: Stack, pat
         struck, stopped = jobs.get(job), worker_of(stack, jobs, job)
         asked_to_stop = datetime.now(UTC)
         stopped.stop(timeout=30)
-        wait_until(
-            lambda job=job: is_second_attempt(jobs, job), within_seconds=_PATIENCE_SECONDS, what="a second attempt"
-        )
+        try:
+            wait_until(
+                lambda job=job: is_second_attempt(jobs, job), within_seconds=_PATIENCE_SECONDS, what="a second attempt"
+            )
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: struck at {struck}, now {jobs.get(job)}") from None
         began = datetime.fromisoformat(jobs.get(job)["attempt_history"][-1]["started_at"])
         figures.note("started elsewhere", (began - asked_to_stop).total_seconds(), struck)
         assert figures.seconds[-1] < _STARTED_ELSEWHERE_SECONDS
