@@ -32,7 +32,7 @@ def main() -> None:
 
     click.echo = say  # the command line says what it says with nothing else
     sys.excepthook = fail
-    from mlflow.cli import cli  # noqa: PLC0415
+    from mlflow.cli import cli  # noqa: PLC0415 # it takes `click.echo` as it is now
 
     cli(prog_name="mlflow")
 

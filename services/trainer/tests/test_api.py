@@ -24,14 +24,7 @@ pytestmark = pytest.mark.anyio
 def client_of(jobs: JobStore, queue: InMemoryQueue) -> httpx.AsyncClient:
     models = InMemoryModels()
     metrics = metrics_of(Figures(jobs._engine), RegistryMetrics())
-    app = create_app(
-        jobs,
-        queue,
-        models,
-        Ledger(jobs._engine, models),
-        InMemoryReplicas(),
-        metrics,
-    )
+    app = create_app(jobs, queue, models, Ledger(jobs._engine, models), InMemoryReplicas(), metrics)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer")
 
 

@@ -9,20 +9,12 @@ from mlplatform.telemetry.metrics import Figure
 from trainer import figures
 from trainer.db import tables
 from trainer.db.engine import connect
-from trainer.db.migrate import migrate
 from trainer.figures import FIGURES, Figures
 from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.traffic import TrafficControl
 from trainer.testing import InMemoryModels
 from trainer.upkeep import FIRST_START
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
-    migrate(engine)
-    return engine
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def answering() -> Iterator[None]:
     except MlflowException as error:
         if error.error_code in _OUR_FAULT:
             raise
-        status = error.get_http_status_code()  # type: ignore[no-untyped-call] # 500 without any answer
+        status = error.get_http_status_code()  # type: ignore[no-untyped-call] # MLflow types none; 500 where there was no answer
         if status < _SERVER_ERROR and status != _TOO_BUSY:
             raise RegistryRefused(f"MLflow refused: {error}") from error
         raise RegistryUnavailable(f"MLflow did not answer as agreed: {error}") from error

@@ -1,23 +1,12 @@
 """A ledger on a real database, over a registry with three versions of the iris model."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
 from mlplatform.contracts import IRIS
-from trainer.db.engine import connect
-from trainer.db.migrate import migrate
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.traffic import TrafficControl
 from trainer.testing import InMemoryModels
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
-    migrate(engine)
-    return engine
 
 
 @pytest.fixture

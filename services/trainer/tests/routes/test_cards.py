@@ -1,20 +1,11 @@
 import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from mlplatform.contracts import IRIS
-from mlplatform.telemetry.registry import RegistryMetrics
-from trainer.api import create_app, metrics_of
 from trainer.card.page import content_security_policy
-from trainer.db.engine import connect
-from trainer.db.migrate import migrate
-from trainer.figures import Figures
-from trainer.jobs import JobStore
-from trainer.promotions.ledger import Ledger
-from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas, example_card
+from trainer.testing import InMemoryModels, example_card
 
 pytestmark = pytest.mark.anyio
 
@@ -34,23 +25,6 @@ def models() -> InMemoryModels:
 def store(models: InMemoryModels, card: bytes) -> None:
     models.register(NAME, "2", card_sha256=hashlib.sha256(card).hexdigest())
     models.files[NAME, "2", "card.json"] = card
-
-
-@pytest.fixture
-async def api(tmp_path: Path, models: InMemoryModels) -> AsyncIterator[httpx.AsyncClient]:
-    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
-    migrate(engine)
-    metrics = metrics_of(Figures(engine), RegistryMetrics())
-    app = create_app(
-        JobStore(engine),
-        InMemoryQueue(),
-        models,
-        Ledger(engine, models),
-        InMemoryReplicas(),
-        metrics,
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
-        yield client
 
 
 async def test_a_card_is_json_with_the_version_and_its_aliases_of_now(api: httpx.AsyncClient) -> None:

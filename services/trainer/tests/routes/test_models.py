@@ -1,18 +1,8 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
 from mlplatform.contracts import HOUSING
-from mlplatform.telemetry.registry import RegistryMetrics
-from trainer.api import create_app, metrics_of
-from trainer.db.engine import connect
-from trainer.db.migrate import migrate
-from trainer.figures import Figures
-from trainer.jobs import JobStore
-from trainer.promotions.ledger import Ledger
-from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
+from trainer.testing import InMemoryModels
 
 pytestmark = pytest.mark.anyio
 
@@ -33,23 +23,6 @@ def models() -> InMemoryModels:
         "card_sha256": "0" * 64,
     }
     return models
-
-
-@pytest.fixture
-async def api(tmp_path: Path, models: InMemoryModels) -> AsyncIterator[httpx.AsyncClient]:
-    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
-    migrate(engine)
-    metrics = metrics_of(Figures(engine), RegistryMetrics())
-    app = create_app(
-        JobStore(engine),
-        InMemoryQueue(),
-        models,
-        Ledger(engine, models),
-        InMemoryReplicas(),
-        metrics,
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
-        yield client
 
 
 async def promote(api: httpx.AsyncClient, version: str, **more: object) -> httpx.Response:

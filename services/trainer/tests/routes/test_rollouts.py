@@ -1,20 +1,10 @@
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
 from mlplatform.contracts import IRIS
 from mlplatform.registry.evidence import Evidence
-from mlplatform.telemetry.registry import RegistryMetrics
-from trainer.api import create_app, metrics_of
-from trainer.db.engine import connect
-from trainer.db.migrate import migrate
-from trainer.figures import Figures
-from trainer.jobs import JobStore
-from trainer.promotions.ledger import Ledger
 from trainer.promotions.replicas import Replica
-from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
+from trainer.testing import InMemoryModels, InMemoryReplicas
 
 pytestmark = pytest.mark.anyio
 
@@ -28,28 +18,6 @@ def models() -> InMemoryModels:
         models.register(NAME, version)
     models.registered[NAME, "3"]["gate"] = "reject"
     return models
-
-
-@pytest.fixture
-def replicas() -> InMemoryReplicas:
-    return InMemoryReplicas()
-
-
-@pytest.fixture
-async def api(tmp_path: Path, models: InMemoryModels, replicas: InMemoryReplicas) -> AsyncIterator[httpx.AsyncClient]:
-    engine = connect(f"sqlite:///{tmp_path}/trainer.db")
-    migrate(engine)
-    metrics = metrics_of(Figures(engine), RegistryMetrics())
-    app = create_app(
-        JobStore(engine),
-        InMemoryQueue(),
-        models,
-        Ledger(engine, models),
-        replicas,
-        metrics,
-    )
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
-        yield client
 
 
 async def challenge(api: httpx.AsyncClient, version: str, **more: object) -> httpx.Response:

@@ -155,6 +155,6 @@ def create_app(
 async def _listen(url: str, model: str, changed: Callable[[], None], connected: Callable[[bool], None]) -> None:
     """Hear of changes as soon as Redis's client is imported, which takes longer than loading a model from the cache."""
     await asyncio.to_thread(import_module, "mlplatform.messaging.events")
-    from mlplatform.messaging.events import listen  # noqa: PLC0415
+    from mlplatform.messaging.events import listen  # noqa: PLC0415 # at the top it would delay every start
 
     await listen(url, model, changed, connected)

@@ -73,7 +73,13 @@ class Entry(BaseModel):
         return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def next_entry(model: str, entries: Sequence[Entry], action: Action, champion: str, **why: Any) -> Entry:  # noqa: ANN401
+def next_entry(
+    model: str,
+    entries: Sequence[Entry],
+    action: Action,
+    champion: str,
+    **why: Any,  # noqa: ANN401 # of as many types as an entry has fields, which checks them
+) -> Entry:
     """The entry that comes after all others; `why` are its remaining fields."""
     last = entries[-1] if entries else None
     return Entry(
