@@ -1,5 +1,6 @@
 """What a predictor logs, and what it never does."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -94,6 +95,18 @@ async def test_of_what_is_our_fault_one_in_a_second_is_told(tmp_path: Path, caps
     assert (first["level"], first["status"], first["reason"], first["version"]) == ("error", 503, "ModelNotReady", None)
     assert first["request_id"] == "request-to-find"
     assert (first["untold"], later["untold"]) == (0, 2)
+
+
+async def test_a_way_of_following_that_cannot_go_on_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("housing-predictor", "json", model="housing")
+    settings = PredictorSettings(cache_dir=tmp_path, redis_url="nobody://127.0.0.1")
+    app = create_app(HOUSING, settings, InMemoryRegistry())
+    said = ""
+    async with app.router.lifespan_context(app), asyncio.timeout(20):
+        while "followed no more" not in said:
+            await asyncio.sleep(0.01)
+            said += capsys.readouterr().out
+    assert "nobody" in said or "scheme" in said
 
 
 def refusals(said: str) -> list[dict[str, Any]]:

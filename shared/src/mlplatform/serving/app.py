@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 
 import httpx
+import structlog
 from fastapi import FastAPI
 from starlette.routing import Route
 
@@ -38,6 +39,8 @@ from mlplatform.verification import Load, SubprocessTrial, Trial, load
 from mlplatform.web.service import create_service
 
 PATH = "/predict"
+
+_log = structlog.get_logger(__name__)
 
 
 def create_app(
@@ -110,6 +113,8 @@ def create_app(
             if settings.redis_url:
                 hears = rollout.hears_events.set
                 following.append(asyncio.create_task(_listen(settings.redis_url, contract.model, watcher.wake, hears)))
+            for task in following:
+                task.add_done_callback(_tell_of_failure)
             yield
             for task in following:
                 task.cancel()
@@ -150,6 +155,12 @@ def create_app(
     )
     describe_predict(app, contract, settings.max_rows)
     return app
+
+
+def _tell_of_failure(task: "asyncio.Task[None]") -> None:
+    """Both go on for ever; predictions do not need them, so their end would be seen by nobody."""
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("changes of models are followed no more in one way", exc_info=error)
 
 
 async def _listen(url: str, model: str, changed: Callable[[], None], connected: Callable[[bool], None]) -> None:
