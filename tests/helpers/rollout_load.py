@@ -4,7 +4,9 @@ import http.client
 import json
 import time
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from typing import Self
 
 from tests.helpers.predictors import ROW
@@ -27,7 +29,11 @@ class Answered:
 
 @dataclass
 class RolloutLoad:
-    """One connection, one request after the other, so many a second."""
+    """One connection, one request after the other, so many a second.
+
+    From a process of its own: what the test does beside would hold the interpreter, and be measured instead of the
+    predictor. The answers are there when the load has ended.
+    """
 
     port: int
     per_second: float
@@ -35,14 +41,19 @@ class RolloutLoad:
     answers: list[Answered] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._stopping = Event()
-        self._thread = Thread(target=self._send)
-        self._thread.start()
+        context = get_context("spawn")
+        self._stopping = context.Event()
+        self._told, telling = context.Pipe(duplex=False)
+        arguments = (self.port, self.per_second, self.body, self._stopping, telling)
+        self._process = context.Process(target=_send, args=arguments)
+        self._process.start()
+        self._told.recv()  # it has begun
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join()
+        self.answers += self._told.recv()
+        self._process.join()
 
     @property
     def failures(self) -> list[Answered]:
@@ -53,23 +64,29 @@ class RolloutLoad:
         seconds = sorted(answer.seconds for answer in self.answers if since <= answer.sent < until)
         return seconds[len(seconds) * 99 // 100]
 
-    def _send(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
-        due = time.monotonic()
-        while not self._stopping.wait(max(0.0, due - time.monotonic())):
-            due = max(due + 1 / self.per_second, time.monotonic() - 0.1)
-            sent = time.monotonic()
-            try:
-                connection.request("POST", "/predict", self.body, {"Content-Type": "application/json"})
-                response = connection.getresponse()
-                body = json.loads(response.read())
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                connection.close()
-                self.answers.append(Answered(sent, time.monotonic(), None, trouble=repr(error)))
-                continue
-            answered = time.monotonic()
-            if response.status == http.client.OK:
-                self.answers.append(Answered(sent, answered, body["version"], body["variant"]))
-            else:
-                self.answers.append(Answered(sent, answered, None, trouble=f"{response.status} {body}"))
+
+def _send(port: int, per_second: float, body: bytes, stopping: Event, telling: Connection) -> None:
+    """Tells that it begins, and all answers at the end."""
+    connection, answers = http.client.HTTPConnection("127.0.0.1", port, timeout=15), list[Answered]()
+    telling.send(None)
+    due = time.monotonic()
+    while not stopping.wait(max(0.0, due - time.monotonic())):
+        due = max(due + 1 / per_second, time.monotonic() - 0.1)
+        answers.append(_ask(connection, body))
+    connection.close()
+    telling.send(answers)
+
+
+def _ask(connection: http.client.HTTPConnection, body: bytes) -> Answered:
+    sent = time.monotonic()
+    try:
+        connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        said = json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
+        return Answered(sent, time.monotonic(), None, trouble=repr(error))
+    answered = time.monotonic()
+    if response.status != http.client.OK:
+        return Answered(sent, answered, None, trouble=f"{response.status} {said}")
+    return Answered(sent, answered, said["version"], said["variant"])
