@@ -44,6 +44,10 @@ async def test_a_good_version_passes(store: Store) -> None:
     await SubprocessTrial()(HOUSING, await store.stored())
 
 
+async def test_where_no_core_is_idle_a_good_version_passes_in_turn(store: Store) -> None:
+    await SubprocessTrial(idle_seconds=0.0)(HOUSING, await store.stored())
+
+
 BAD = {
     "no onnx": ({"onnx": b"not onnx"}, UnloadableModel),
     "other features": ({"onnx": regression_onnx(features=7)}, SignatureMismatch),
@@ -76,7 +80,7 @@ async def test_a_version_that_hangs_is_given_up_and_its_child_ended(store: Store
     endless = await store.stored(onnx=endless_onnx())
     before = children()
     with pytest.raises(TrialOverrun, match=r"0\.5 seconds"):
-        await SubprocessTrial(seconds=0.5)(HOUSING, endless)
+        await SubprocessTrial(seconds=0.5, idle_seconds=0.5)(HOUSING, endless)
     assert children() == before
 
 
