@@ -3,13 +3,13 @@
 import sys
 from time import perf_counter
 
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import cross_val_score
 from threadpoolctl import threadpool_limits
 
 from tests.load.options import ROOT
 from tests.load.say import say
 from trainer.datasets import load, split
-from trainer.evaluation import features_and_target
+from trainer.evaluation import features_and_target, folds_of
 from trainer.recipes import RECIPES
 
 
@@ -18,8 +18,7 @@ def main(model: str) -> None:
     recipe = RECIPES[model]
     train = split(recipe.contract, load(recipe.contract, recipe.source, ROOT / "data").frame).train
     features, target = features_and_target(recipe.contract, train)
-    kind = StratifiedKFold if recipe.contract.is_classification else KFold
-    folds = kind(n_splits=recipe.folds, shuffle=True, random_state=recipe.seed)
+    folds = folds_of(recipe)
     began = perf_counter()
     with threadpool_limits(limits=1):
         scores = {

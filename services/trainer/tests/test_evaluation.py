@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import KFold, RepeatedStratifiedKFold, cross_val_score
 
 from mlplatform.contracts import HOUSING, IRIS
 from trainer.evaluation import CrossValidation, cross_validate, features_and_target, holdout_metrics
@@ -34,13 +34,15 @@ def test_every_fold_is_announced_before_it_is_fitted_and_scored_as_scikit_learn_
     (make, *_) = recipe.candidates.values()
     begun: list[int] = []
     validation = cross_validate(recipe, make(), rows, begun.append)
-    kind = StratifiedKFold if recipe.contract.is_classification else KFold
-    folds = kind(n_splits=recipe.folds, shuffle=True, random_state=recipe.seed)
+    folds = {
+        "housing": KFold(n_splits=5, shuffle=True, random_state=recipe.seed),
+        "iris": RepeatedStratifiedKFold(n_splits=5, n_repeats=10, random_state=recipe.seed),
+    }[model]
     expected = cross_val_score(
         make(), *features_and_target(recipe.contract, rows), scoring=recipe.metric.scoring, cv=folds
     )
     assert validation.folds == tuple(recipe.metric.sign * expected)
-    assert begun == [1, 2, 3, 4, 5]
+    assert begun == [*range(1, len(expected) + 1)]
 
 
 def test_a_fold_that_must_not_begin_is_not_fitted() -> None:

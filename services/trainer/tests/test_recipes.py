@@ -25,7 +25,7 @@ def test_every_candidate_is_new_unfitted_and_seeded(model: str) -> None:
 @pytest.mark.parametrize("model", RECIPES)
 def test_the_stage_of_every_candidate_fits_into_its_column(model: str) -> None:
     for name in RECIPES[model].candidates:
-        assert len(f"cross-validate {name}, fold 10 of 10") <= jobs.c.stage.type.length
+        assert len(f"cross-validate {name}, fold 100 of 100") <= jobs.c.stage.type.length
 
 
 @pytest.mark.parametrize("model", RECIPES)
@@ -35,4 +35,5 @@ def test_a_quick_training_tries_less_of_the_same(model: str) -> None:
     assert 0 < len(quick.candidates) < len(full.candidates)
     assert quick.candidates.items() <= full.candidates.items()
     assert 2 <= quick.folds < full.folds
+    assert quick.repeats == 1
     assert (quick.policy, quick.metric, quick.seed) == (full.policy, full.metric, full.seed)

@@ -86,14 +86,14 @@ def test_a_first_training_that_fails_is_tried_again_ever_less_often(jobs: JobSto
     assert len(train_missing(jobs, serving, queue)) == 1
 
 
-def test_a_job_whose_worker_was_killed_is_published_again(jobs: JobStore) -> None:
+def test_a_job_whose_worker_was_killed_is_published_again_with_its_trace(jobs: JobStore) -> None:
     queue = InMemoryQueue()
-    job = jobs.create(HOUSING, "new data")
+    job = jobs.create(HOUSING, "new data", traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
     jobs.start(job.id, "training@two")
     assert revive(jobs, queue) == []
     age(jobs, "seen_at", 2 * LEASE)
     revive(jobs, queue)
-    assert queue.published == [job.id]
+    assert queue.traceparents == {job.id: f"00-{'a' * 32}-{'b' * 16}-01"}
     assert jobs.get(job.id).state is State.QUEUED
 
 

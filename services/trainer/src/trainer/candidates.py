@@ -60,8 +60,9 @@ def validate_all(
     for index, (name, make) in enumerate(recipe.candidates.items()):
 
         def fold_begins(fold: int, name: str = name, index: int = index) -> None:
-            done = index + (fold - 1) / recipe.folds
-            progress(f"cross-validate {name}, fold {fold} of {recipe.folds}", round(_VALIDATION_BEGINS + done * share))
+            done = index + (fold - 1) / recipe.validation_fits
+            stage = f"cross-validate {name}, fold {fold} of {recipe.validation_fits}"
+            progress(stage, round(_VALIDATION_BEGINS + done * share))
 
         tags = {"candidate": name}
         with recorded_run(tracker, recipe.contract.model, name, tags=tags, parent=run_id) as nested:

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     r2_score,
     root_mean_squared_error,
 )
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import BaseCrossValidator, RepeatedKFold, RepeatedStratifiedKFold
 
 from mlplatform.contracts import Contract
 from trainer.recipes.base import Metric, Recipe
@@ -42,15 +42,20 @@ class CrossValidation:
         return {f"cv_{self.metric.name}_mean": self.mean, f"cv_{self.metric.name}_std": self.std}
 
 
+def folds_of(recipe: Recipe) -> BaseCrossValidator:
+    """How a recipe divides its training rows, in scikit-learn's words; classes keep their shares in every fold."""
+    kind = RepeatedStratifiedKFold if recipe.contract.is_classification else RepeatedKFold
+    return kind(n_splits=recipe.folds, n_repeats=recipe.repeats, random_state=recipe.seed)
+
+
 def cross_validate(
     recipe: Recipe, estimator: BaseEstimator, train: pd.DataFrame, begins: Callable[[int], None]
 ) -> CrossValidation:
-    """Fit and score an unfitted estimator on each fold; classes keep their shares in every fold.
+    """Fit and score an unfitted estimator on each fold of each repeat.
 
     As scikit-learn's `cross_val_score`, but calls `begins` with the number of each fold before it is fitted.
     """
-    kind = StratifiedKFold if recipe.contract.is_classification else KFold
-    folds = kind(n_splits=recipe.folds, shuffle=True, random_state=recipe.seed)
+    folds = folds_of(recipe)
     features, target = features_and_target(recipe.contract, train)
     scorer = get_scorer(recipe.metric.scoring)
     scores = []

@@ -167,7 +167,7 @@ def _release(
         },
         description=(
             f"{winner.candidate.name}, the best of {len(recipe.candidates)} candidates: "
-            f"{metric} {validation.mean:.4f} ± {validation.std:.4f} in {recipe.folds} folds, "
+            f"{metric} {validation.mean:.4f} ± {validation.std:.4f} in {recipe.validation_fits} folds, "
             f"{winner.metrics[f'holdout_{metric}']:.4f} on the hold-out."
         ),
     )

@@ -1,6 +1,7 @@
 """How a job enters the platform, whoever asks for it."""
 
 from mlplatform.contracts import Contract
+from mlplatform.telemetry import trace_context
 from trainer.errors import BrokerUnavailable, KeyReused, TrainingInProgress
 from trainer.jobs import Job, JobStore
 from trainer.options import DEFAULT, Options
@@ -26,14 +27,14 @@ def submit(
     if known:
         return known
     try:
-        job = jobs.create(contract, reason, key, options)
+        job = jobs.create(contract, reason, key, options, trace_context.current.get())
     except TrainingInProgress:
         twin = _known(contract, reason, jobs, key, options)  # the same request, at the same moment
         if twin:
             return twin
         raise
     try:
-        queue.publish(job.id)
+        queue.publish(job.id, job.traceparent)
     except BrokerUnavailable as error:
         jobs.refuse(job, str(error))
         raise

@@ -13,7 +13,6 @@ from celery.signals import after_task_publish, heartbeat_sent, worker_process_in
 from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
-from mlplatform.telemetry import trace_context
 from trainer.errors import BrokerUnavailable
 from trainer.settings import SOFT_SHUTDOWN_SECONDS, TrainerSettings, WorkerQueue
 
@@ -35,8 +34,8 @@ _CHILD_SECONDS = 120.0  # a child is ready once it has imported what it needs, w
 class Queue(Protocol):
     """Where the API hands jobs over."""
 
-    def publish(self, job_id: str) -> None:
-        """Hand a job to the worker.
+    def publish(self, job_id: str, traceparent: str | None = None) -> None:
+        """Hand a job to the worker, with the trace of whoever asked for it.
 
         Raises:
             BrokerUnavailable: it could not be handed over; nothing was.
@@ -58,11 +57,9 @@ class CeleryQueue:
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def publish(self, job_id: str) -> None:
+    def publish(self, job_id: str, traceparent: str | None = None) -> None:
         try:
-            self._app.send_task(
-                TRAIN, args=[job_id], task_id=job_id, headers={TRACEPARENT: trace_context.current.get()}
-            )
+            self._app.send_task(TRAIN, args=[job_id], task_id=job_id, headers={TRACEPARENT: traceparent})
         except OperationalError as error:
             raise BrokerUnavailable("the broker is away; nothing was accepted") from error
 

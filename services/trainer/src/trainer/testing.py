@@ -14,19 +14,21 @@ from trainer.promotions.replicas import Replica
 
 @dataclass
 class InMemoryQueue:
-    """A `Queue` that keeps what it was handed; `messages` are those that nobody took or lost. `is_up = False` makes it
-    refuse as a lost broker does.
+    """A `Queue` that keeps what it was handed, and by id the traces; `messages` are those that nobody took or lost.
+    `is_up = False` makes it refuse as a lost broker does.
     """
 
     published: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    traceparents: dict[str, str | None] = field(default_factory=dict)
     is_up: bool = True
 
-    def publish(self, job_id: str) -> None:
+    def publish(self, job_id: str, traceparent: str | None = None) -> None:
         if not self.is_up:
             raise BrokerUnavailable("the broker is away; nothing was accepted")
         self.published.append(job_id)
         self.messages.append(job_id)
+        self.traceparents[job_id] = traceparent
 
     def waiting(self) -> set[str]:
         if not self.is_up:

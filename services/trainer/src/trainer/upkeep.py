@@ -80,7 +80,7 @@ def revive(jobs: JobStore, queue: Queue) -> list[Job]:
             continue
         if jobs.requeue(job):
             _log.warning("job was abandoned and is published again", job=job.id, model=job.model, attempts=job.attempts)
-            queue.publish(job.id)
+            queue.publish(job.id, job.traceparent)
             revived.append(job)
     return revived
 

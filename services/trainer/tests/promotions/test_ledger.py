@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import Engine, delete, update
 from sqlalchemy.exc import IntegrityError
 
-from mlplatform.contracts import IRIS
-from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
+from mlplatform.contracts import HOUSING, IRIS
+from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
 from trainer.db.tables import promotions
-from trainer.errors import ChampionChanged, NothingToRollBackTo, VersionRolledBack, VersionUnverified
+from trainer.errors import ChampionChanged, NothingToRollBackTo, RegistryRefused, VersionRolledBack, VersionUnverified
 from trainer.promotions.history import Action, Entry
 from trainer.promotions.ledger import Ledger
 from trainer.testing import InMemoryModels
@@ -123,6 +123,25 @@ def test_aliases_that_could_not_follow_are_moved_by_the_next_who_settles(
     assert models.aliases(NAME) == {}
     Ledger(engine, models).settle_all()
     assert models.aliases(NAME) == {"champion": "2"}
+
+
+@pytest.mark.parametrize("error", [ModelVersionNotFound, RegistryRefused])
+def test_a_model_whose_aliases_cannot_move_keeps_no_other_from_it(
+    engine: Engine, models: InMemoryModels, error: type[PlatformError]
+) -> None:
+    class ClosedToHousing(InMemoryModels):
+        def set_alias(self, registered_model: str, alias: str, version: str) -> None:
+            if registered_model == HOUSING.registered_model:
+                raise error("not this one")
+            super().set_alias(registered_model, alias, version)
+
+    models.register(HOUSING.registered_model, "1")
+    closed = ClosedToHousing(registered=models.registered)
+    ledger = Ledger(engine, models)
+    ledger.promote(HOUSING, "1", reason="new", actor="ann")
+    promote(ledger, "1")
+    Ledger(engine, closed).settle_all()
+    assert closed.pointers == {NAME: {"champion": "1"}}
 
 
 def test_an_alias_moved_past_the_ledger_is_moved_back(ledger: Ledger, models: InMemoryModels) -> None:

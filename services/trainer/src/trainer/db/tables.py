@@ -38,6 +38,7 @@ jobs = Table(
     Column("metrics", JSON),
     Column("decision", JSON),
     Column("idempotency_key", String(255)),
+    Column("traceparent", String(55)),
     Column("is_unwanted", Boolean, nullable=False, server_default=false()),
     Column("error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),

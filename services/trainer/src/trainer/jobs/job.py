@@ -66,6 +66,7 @@ class Job(BaseModel):
     metrics: dict[str, float] | None = None
     decision: dict[str, Any] | None = None
     error: str | None = None
+    traceparent: str | None = Field(default=None, description="The trace it belongs to (W3C Trace Context).")
     is_unwanted: bool = Field(default=False, description="Cancelled as soon as the stage it is in is over.")
     created_at: UtcTime
     seen_at: UtcTime

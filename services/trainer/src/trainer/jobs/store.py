@@ -30,7 +30,14 @@ class JobStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, contract: Contract, reason: str, key: str | None = None, options: Options = DEFAULT) -> Job:
+    def create(
+        self,
+        contract: Contract,
+        reason: str,
+        key: str | None = None,
+        options: Options = DEFAULT,
+        traceparent: str | None = None,
+    ) -> Job:
         """A queued job.
 
         Raises:
@@ -47,6 +54,7 @@ class JobStore:
             "percent": 0,
             "attempts": 0,
             "idempotency_key": key,
+            "traceparent": traceparent,
             "created_at": _now(),
             "seen_at": _now(),
         }
@@ -57,7 +65,7 @@ class JobStore:
         except IntegrityError:
             active = self.active(contract)
             if active is None:  # it ended between the two statements
-                return self.create(contract, reason, key, options)
+                return self.create(contract, reason, key, options, traceparent)
             raise TrainingInProgress(f"{contract.model} is being trained by job {active.id}", active.id) from None
         return Job.model_validate(job)
 

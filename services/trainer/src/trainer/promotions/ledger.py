@@ -25,6 +25,7 @@ from trainer.errors import (
     ChampionChanged,
     DatabaseUnavailable,
     NothingToRollBackTo,
+    RegistryRefused,
     VersionRolledBack,
     VersionUnverified,
 )
@@ -55,8 +56,8 @@ _log = structlog.get_logger(__name__)
 class Ledger:
     """The history of every model, promotions and rollbacks.
 
-    Every call raises `DatabaseUnavailable` or `RegistryUnavailable` when those do not answer; nothing was changed then,
-    but for what `promote` says of the aliases.
+    Every call raises `DatabaseUnavailable` or `RegistryUnavailable` when those do not answer, and `RegistryRefused`;
+    nothing was changed then, but for what `promote` says of the aliases.
     """
 
     def __init__(self, engine: Engine, registry: Registry, events: ModelEvents | None = None) -> None:
@@ -189,8 +190,9 @@ class Ledger:
         for contract in CONTRACTS.values():
             try:
                 self.settle(contract)
-            except ModelVersionNotFound as error:  # somebody deleted it: that is no reason to leave the others alone
-                _log.warning("an alias has no version to point at", model=contract.model, reason=str(error))
+            except (ModelVersionNotFound, RegistryRefused) as error:
+                # Somebody deleted the version, say: that is no reason to leave the other models alone.
+                _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
 
     def _settle_soon(self, contract: Contract) -> None:
         try:

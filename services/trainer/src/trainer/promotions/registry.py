@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import httpx
 
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
+from trainer.errors import RegistryRefused
 
 GATE_FILE = "gate.json"
 """Lies beside a version's model: what the gate decided and why."""
@@ -29,13 +30,14 @@ _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"
 _PATIENCE = httpx.Timeout(5.0, connect=2.0)
 _MOST_VERSIONS = 200
-_DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
+_MOST_TEXT = 300
+_ASK_AGAIN = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
 
 Version = Mapping[str, Any]
 
 
 class Registry(Protocol):
-    """Every call raises `RegistryUnavailable` when there is no answer."""
+    """Every call raises `RegistryUnavailable` when there is no answer, `RegistryRefused` when it is no and stays no."""
 
     def aliases(self, registered_model: str) -> dict[str, str]:
         """Alias to version; empty where the model is not registered yet."""
@@ -169,6 +171,8 @@ class MlflowRegistry:
             raise RegistryUnavailable(f"{type(error).__name__} at {self._client.base_url}") from error
         if response.status_code == httpx.codes.NOT_FOUND:
             raise ModelVersionNotFound(f"the registry has no {how.get('params') or how.get('json') or path}")
+        if response.is_client_error and response.status_code not in _ASK_AGAIN:
+            raise RegistryRefused(f"{path} answered {response.status_code}: {response.text[:_MOST_TEXT]}")
         if response.is_error or response.is_redirect:
             raise RegistryUnavailable(f"{path} answered {response.status_code}")
         return response

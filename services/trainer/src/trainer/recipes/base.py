@@ -38,7 +38,7 @@ ACCURACY = Metric(name="accuracy", scoring="accuracy", sign=1)
 
 @dataclass(frozen=True)
 class Quick:
-    """What is left of a recipe when time matters more: the candidates most likely to win, in fewer folds."""
+    """What is left of a recipe when time matters more: the candidates most likely to win, in fewer folds, once."""
 
     candidates: tuple[str, ...]
     folds: int = 3
@@ -57,6 +57,7 @@ class Recipe:
         policy: what the gate asks of the winner.
         slices: for rows, and each way to slice them, the name of every row's slice.
         folds: of the cross-validation.
+        repeats: how often that is done, with the rows in other folds each time. Of few rows, one division says little.
         feedback_share: of all training rows, the most that may be labelled feedback.
         seed: of the shuffling into folds.
     """
@@ -69,6 +70,7 @@ class Recipe:
     policy: Policy
     slices: Callable[[pd.DataFrame], Mapping[str, "pd.Series[str]"]]
     folds: int = 5
+    repeats: int = 1
     feedback_share: float = 0.2
     seed: int = 42
 
@@ -77,4 +79,9 @@ class Recipe:
         if effort is Effort.FULL:
             return self
         chosen = {name: self.candidates[name] for name in self.quick.candidates}
-        return replace(self, candidates=chosen, folds=self.quick.folds)
+        return replace(self, candidates=chosen, folds=self.quick.folds, repeats=1)
+
+    @property
+    def validation_fits(self) -> int:
+        """How often each candidate is fitted to be validated."""
+        return self.folds * self.repeats
