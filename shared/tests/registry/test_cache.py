@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ def seen(serves: str) -> LastSeen:
 def test_a_stored_version_comes_back(tmp_path: Path) -> None:
     cache = ArtifactCache(tmp_path / "cache")
     cache.put("3", b"manifest", b"model")
-    assert ArtifactCache(tmp_path / "cache").get("3") == (b"manifest", b"model")
+    assert ArtifactCache(tmp_path / "cache").get("3") == (b"manifest", b"model", "")
 
 
 def test_an_unknown_version_is_absent(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_a_version_is_replaced_whole(tmp_path: Path) -> None:
     cache = ArtifactCache(tmp_path)
     cache.put("3", b"old", b"old")
     cache.put("3", b"new", b"new")
-    assert cache.get("3") == (b"new", b"new")
+    assert cache.get("3") == (b"new", b"new", "")
 
 
 def test_a_changed_manifest_is_noticed(tmp_path: Path) -> None:
@@ -39,6 +40,19 @@ def test_a_changed_manifest_is_noticed(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_staging_folder(tmp_path: Path) -> None:
     ArtifactCache(tmp_path).put("3", b"manifest", b"model")
     assert [entry.name for entry in tmp_path.iterdir()] == ["3"]
+
+
+def test_what_a_killed_process_left_half_written_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.put("3", b"manifest", b"model")
+    for name in (".staging-old", ".staging-young"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.onnx").write_bytes(b"half")
+    (tmp_path / ".last-seen-old").touch()
+    for name in (".staging-old", ".last-seen-old"):
+        os.utime(tmp_path / name, (0, 0))
+    cache.sweep()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".staging-young", "3"]
 
 
 def test_the_versions_least_recently_read_go_and_those_of_the_last_note_stay(tmp_path: Path) -> None:
@@ -57,9 +71,8 @@ def test_the_versions_least_recently_read_go_and_those_of_the_last_note_stay(tmp
 
 def test_with_what_a_version_was_tried_is_kept_with_it(tmp_path: Path) -> None:
     cache = ArtifactCache(tmp_path)
-    assert cache.tried_with("3") == ""
     cache.put("3", b"manifest", b"model", tried_with="runtime 1")
-    assert cache.tried_with("3") == "runtime 1"
+    assert cache.get("3") == (b"manifest", b"model", "runtime 1")
 
 
 def test_what_was_seen_last_is_remembered_over_a_restart(tmp_path: Path) -> None:
@@ -81,5 +94,5 @@ def test_replicas_that_share_a_cache_do_not_disturb_each_other(tmp_path: Path) -
 
     with ThreadPoolExecutor(8) as replicas:
         list(replicas.map(follow, range(200)))
-    assert ArtifactCache(tmp_path).get("3") == (b"manifest", b"model")
+    assert ArtifactCache(tmp_path).get("3") == (b"manifest", b"model", "")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["3", "last_seen.json"]

@@ -91,6 +91,13 @@ async def test_an_answer_that_is_not_as_agreed_is_an_outage(answer: httpx.Respon
         await registry.describe("M")
 
 
+async def test_an_alias_that_names_no_version_is_an_outage() -> None:
+    body = {"registered_model": {"aliases": [{"alias": "champion", "version": "latest"}]}}
+    registry = registry_over(httpx.MockTransport(lambda _: httpx.Response(200, json=body)))
+    with pytest.raises(RegistryUnavailable, match="latest"):
+        await registry.describe("M")
+
+
 async def test_no_answer_is_an_outage() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,40 @@ async def test_a_version_fetched_once_needs_the_registry_no_more(
     first = await fetcher.fetch("1")
     fetcher.keep(first, tried_with="a runtime")
     registry.is_up = False
+    assert await fetcher.fetch("1") == replace(first, tried_with="a runtime")
+
+
+async def test_a_cached_version_is_not_taken_for_another_one_of_the_same_number(
+    fetcher: Fetcher, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("1")
+    fetcher.keep(await fetcher.fetch("1"), tried_with="a runtime")
+    publish("1", weight=5.0)
+    fetched = await fetcher.fetch("1")
+    assert fetched.model == registry.files["1", "model.onnx"]
+    assert fetched.tried_with == ""
+
+
+async def test_a_cached_version_is_not_downloaded_again(
+    fetcher: Fetcher, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("1")
+    first = await fetcher.fetch("1")
+    fetcher.keep(first, tried_with="a runtime")
+    registry.files.clear()
+    assert (await fetcher.fetch("1")).model == first.model
+
+
+async def test_a_file_in_the_cache_that_cannot_be_read_is_fetched_again(
+    fetcher: Fetcher, publish: Publish, tmp_path: Path
+) -> None:
+    publish("1")
+    first = await fetcher.fetch("1")
+    fetcher.keep(first, tried_with="a runtime")
+    (tmp_path / "1" / "model.onnx").unlink()
+    (tmp_path / "1" / "model.onnx").mkdir()
     assert await fetcher.fetch("1") == first
+    assert fetcher.repairs == 1
 
 
 async def test_without_the_registry_an_unknown_version_is_an_outage(

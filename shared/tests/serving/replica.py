@@ -13,12 +13,18 @@ from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.telemetry.rollout import RolloutMetrics
 from mlplatform.telemetry.shadow import ShadowMetrics
 from mlplatform.testing import InMemoryRegistry, untried
-from mlplatform.verification import Trial, load
+from mlplatform.verification import Load, Trial, load
 
 
 class Replica:
     def __init__(
-        self, registry: InMemoryRegistry, cache: Path, *, trial: Trial = untried, most_model_bytes: int = 1_000_000
+        self,
+        registry: InMemoryRegistry,
+        cache: Path,
+        *,
+        trial: Trial = untried,
+        load: Load = load,
+        most_model_bytes: int = 1_000_000,
     ) -> None:
         self.slot = Slot("new")
         self.table = VersionTable(4, 1_000_000)

@@ -4,9 +4,10 @@ import asyncio
 import json
 import re
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from math import nan
 
 import httpx
 import numpy as np
@@ -23,6 +24,7 @@ from mlplatform.contracts import HOUSING
 from mlplatform.runtime.session import FEW, Rows
 from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
+from mlplatform.serving.instances import OneRow
 from mlplatform.serving.predict import Answer, PredictEndpoint, Waiting
 from mlplatform.settings import PredictorSettings
 from mlplatform.testing import InMemoryRegistry, untried
@@ -346,6 +348,26 @@ async def test_a_model_that_fails_costs_every_row_of_its_run_and_no_other(app: F
     bad = good._replace(live=replace(good.live, model=Broken()))  # type: ignore[arg-type] # it fails, as a model can
     statuses = [answer.status for answer in endpoint.together([good, bad, bad, good])]
     assert statuses == [200, 500, 500, 200]
+
+
+async def test_a_row_that_the_model_fails_at_costs_no_other_row_of_its_run(app: FastAPI) -> None:
+    endpoint: PredictEndpoint = app.state.predict
+    good = endpoint.at_once(PATH, [], ROW)
+    assert isinstance(good, Waiting)
+    live = replace(good.live, model=Particular(bad=good.row.values))  # type: ignore[arg-type] # one method is used
+    other = good._replace(live=live, row=OneRow((1.0,) * 8))
+    statuses = [answer.status for answer in endpoint.together([other, good._replace(live=live), other])]
+    assert statuses == [200, 500, 200]
+
+
+class Particular:
+    """A model to whose run with a certain row there is no answer that is a number."""
+
+    def __init__(self, bad: tuple[float, ...]) -> None:
+        self._bad = bad
+
+    def run_few(self, rows: Sequence[tuple[float, ...]]) -> tuple[list[float], None]:
+        return [nan if row == self._bad else sum(row) for row in rows], None
 
 
 class Broken:

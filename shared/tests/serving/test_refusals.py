@@ -1,3 +1,5 @@
+from weakref import ref
+
 import pytest
 
 from mlplatform.errors import GoldenMismatch
@@ -26,6 +28,19 @@ def test_a_refused_version_is_left_alone_for_longer_each_time() -> None:
     assert 48 <= pauses[0] <= 72
     assert 96 <= pauses[1] <= 144
     assert 2880 <= pauses[-1] <= 4320
+
+
+def test_nothing_of_a_refused_version_is_kept_and_no_traceback_grows() -> None:
+    refusals, error = Refusals(), GoldenMismatch("row 3")
+    kept = ref(error)
+    refusals.note("2", error)
+    del error
+    assert kept() is None
+    with pytest.raises(GoldenMismatch) as first:
+        refusals.check("2")
+    with pytest.raises(GoldenMismatch) as second:
+        refusals.check("2")
+    assert first.value is not second.value
 
 
 def test_what_proved_good_is_forgotten() -> None:

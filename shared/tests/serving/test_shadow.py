@@ -1,5 +1,8 @@
+import gc
 from collections.abc import Iterator
+from math import nan
 from threading import Event
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from shared.tests.conftest import classification_onnx, regression_onnx
 
 from mlplatform.contracts import HOUSING, IRIS, Contract
 from mlplatform.runtime import Answer, LiveModel, OnnxModel, TrainingRange
+from mlplatform.runtime.session import Rows
 from mlplatform.serving.instances import ManyRows, OneRow
 from mlplatform.serving.prediction import Prediction, predict, predict_few
 from mlplatform.serving.shadow import Pair, Shadow, Shadows
@@ -120,7 +124,8 @@ class Hanging:
         self.is_asked = Event()
         self.may_answer = Event()
 
-    def predict(self, _rows: object) -> Answer:
+    def predict(self, rows: Rows) -> Answer:
+        self.rows = len(rows)
         self.is_asked.set()
         assert self.may_answer.wait(SECONDS)
         return Answer([1.0], [])
@@ -144,27 +149,63 @@ class Failing:
     """A model of whose every run an error comes."""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self._calls = 0
+        self.is_asked_twice = Event()
 
     def predict(self, _rows: object) -> None:
-        self.calls += 1
+        self._calls += 1
+        if self._calls == 2:
+            self.is_asked_twice.set()
         raise RuntimeError("no")
 
 
 def test_a_challenger_that_fails_is_counted_and_asked_again(desk: Desk) -> None:
-    champion, log = live("1", regression_onnx()), Log(1)
-    good = live("2", regression_onnx())
-    failing = LiveModel("2", Failing(), good.training_range)  # type: ignore[arg-type] # one method is used
+    champion, log, model = live("1", regression_onnx()), Log(1), Failing()
+    failing = LiveModel("2", model, champion.training_range)  # type: ignore[arg-type] # one method is used
     shadow = desk.shadow(failing, log)
     shadow.offer(champion, ROW, one(champion, ROW))
     shadow.offer(champion, ROW, one(champion, ROW))
-    finished = desk.shadow(good, log)
-    finished.offer(champion, ROW, one(champion, ROW))
-    log.wait()
+    assert model.is_asked_twice.wait(SECONDS)
     shadow.close()
     assert shadow.ends(SECONDS)
-    assert desk.sample("requests_total", outcome="failed") == failing.model.calls  # type: ignore[attr-defined] # as above
-    assert desk.witness.seen.shadow_failed == failing.model.calls  # type: ignore[attr-defined] # as above
+    assert desk.sample("requests_total", outcome="failed") == 2
+    assert desk.witness.seen.shadow_failed == 2
+
+
+class NoNumber:
+    """A model that answers with what is no number, and then with one."""
+
+    def __init__(self) -> None:
+        self._answers = [nan, 1.0]
+
+    def predict(self, _rows: object) -> Answer:
+        return Answer([self._answers.pop(0)], [])
+
+
+def test_an_answer_that_is_no_number_is_a_failure_and_spoils_no_evidence(desk: Desk) -> None:
+    champion, log = live("1", regression_onnx()), Log(1)
+    challenger = LiveModel("2", NoNumber(), champion.training_range)  # type: ignore[arg-type] # one method is used
+    shadow = desk.shadow(challenger, log)
+    shadow.offer(champion, ROW, one(champion, ROW))
+    shadow.offer(champion, ROW, one(champion, ROW))
+    log.wait()
+    seen = desk.witness.seen
+    assert (seen.shadow_failed, seen.compared) == (1, 1)
+    assert 0 <= seen.disagreement <= 1
+
+
+def test_of_a_long_request_the_first_rows_are_kept_and_nothing_else(desk: Desk) -> None:
+    champion, model = live("1", regression_onnx()), Hanging()
+    shadow = desk.shadow(LiveModel("2", model, champion.training_range), Log(1))  # type: ignore[arg-type] # as above
+    rows = np.tile(np.array(ROW.values), (10_000, 1))
+    shadow.offer(champion, ManyRows(rows), predict(champion, ManyRows(rows), "id"))
+    assert model.is_asked.wait(SECONDS)
+    kept = ref(rows)
+    del rows
+    gc.collect()
+    assert kept() is None
+    assert model.rows == 256
+    model.may_answer.set()
 
 
 def test_a_log_that_fails_costs_its_pair_and_not_the_shadow(desk: Desk) -> None:
@@ -182,9 +223,10 @@ def test_a_log_that_fails_costs_its_pair_and_not_the_shadow(desk: Desk) -> None:
 
 def test_there_is_one_shadow_for_each_challenger_and_none_without(desk: Desk) -> None:
     shadows = Shadows(desk.metrics)
-    shadows.follow(live("2", regression_onnx()))
+    challenger = live("2", regression_onnx())
+    shadows.follow(challenger)
     first = shadows.current
-    shadows.follow(live("2", regression_onnx()))
+    shadows.follow(challenger.as_variant("pinned"))
     assert shadows.current is first
     shadows.follow(live("3", regression_onnx()))
     assert shadows.current is not None

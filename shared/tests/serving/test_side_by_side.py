@@ -246,6 +246,33 @@ async def test_few_may_wait_for_versions_to_be_loaded_and_not_for_ever() -> None
         await on_demand.bring("champion")
 
 
+class OneByOne:
+    """Versions that come when they may; counts how many are under way."""
+
+    def __init__(self) -> None:
+        self.may_come = asyncio.Event()
+        self.under_way = self.most = 0
+
+    async def get(self, version: str) -> str:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await self.may_come.wait()
+        self.under_way -= 1
+        return version
+
+
+async def test_one_that_takes_longer_than_anybody_waits_still_keeps_its_turn() -> None:
+    versions = OneByOne()
+    on_demand = OnDemand(HOUSING, versions, patience_seconds=0.05)  # type: ignore[arg-type] # one method is used
+    for version in ("1", "2", "1"):
+        with pytest.raises(Overloaded):
+            await on_demand.bring(version)
+    assert versions.most == 1
+    versions.may_come.set()
+    assert [await on_demand.bring(version) for version in ("1", "2")] == ["1", "2"]
+    assert versions.most == 1
+
+
 async def test_the_shadow_gets_a_copy_of_what_the_champion_answers_and_nobody_sees_it(
     settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish
 ) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio.lowlevel
@@ -6,9 +8,11 @@ import pytest
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
 from shared.tests.serving.replica import Replica
 
-from mlplatform.contracts import Contract
+from mlplatform.contracts import HOUSING, Contract
 from mlplatform.registry import TRAFFIC_TAG, StoredVersion, Traffic
+from mlplatform.runtime import LiveModel
 from mlplatform.testing import InMemoryRegistry
+from mlplatform.verification import load
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +63,8 @@ async def test_a_lost_alias_costs_no_loaded_version(
     registry.champion = None
     await replica.check()
     assert replica.version == "1"
+    assert replica.watcher.trouble is not None
+    assert "no champion any more" in replica.watcher.trouble
 
 
 async def test_the_version_that_should_serve_is_told_beside_the_one_that_does(
@@ -288,6 +294,94 @@ async def test_the_challenger_is_shadowed_as_long_as_the_registry_says_so(
     registry.model_tags = {}
     await replica.check()
     assert replica.shadows.current is None
+
+
+async def test_a_share_that_expires_ends_though_the_registry_is_away(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    publish("2")
+    publish("1")
+    soon = datetime.now(UTC) + timedelta(seconds=0.5)
+    registry.challenger, registry.model_tags = "2", traffic(shadow=True, expires_at=soon.isoformat())
+    await replica.check()
+    assert replica.shadows.current is not None
+    registry.is_up = False
+    async with asyncio.timeout(10):
+        while replica.shadows.current:
+            await replica.check()
+    assert replica.sample("challenger_share") == 0
+    assert datetime.now(UTC) >= soon
+
+
+async def test_another_version_of_the_same_number_replaces_the_cached_one(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    publish("1")
+    await replica.check()
+    publish("1", weight=5.0)
+    restarted = Replica(registry, tmp_path)
+    await restarted.watcher.start_from_cache()
+    cached = restarted.slot.get()
+    await restarted.check()
+    row = [list(HOUSING.example.values())]
+    assert restarted.slot.get().model.run_few(row)[0][0] == pytest.approx(5 * cached.model.run_few(row)[0][0])
+
+
+async def test_what_came_from_the_cache_is_neither_fetched_nor_loaded_again(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger = "2"
+    await replica.check()
+    registry.files.clear()
+    restarted = Replica(registry, tmp_path)
+    await restarted.watcher.start_from_cache()
+    await restarted.watcher.settled()
+    cached = restarted.slot.live
+    await restarted.check()
+    assert restarted.slot.live is cached
+    assert restarted.versions.has("1")
+    assert restarted.versions.has("2")
+    assert restarted.watcher.trouble is None
+
+
+async def test_a_start_waits_for_no_version_but_the_one_that_serves(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
+) -> None:
+    publish("2")
+    publish("1")
+    registry.challenger = "2"
+    await replica.check()
+    may_load = threading.Event()
+
+    def load_slowly(contract: Contract, stored: StoredVersion) -> LiveModel:
+        if stored.version == "2":
+            assert may_load.wait(10)
+        return load(contract, stored)
+
+    restarted = Replica(registry, tmp_path, load=load_slowly)
+    await restarted.watcher.start_from_cache()
+    assert restarted.version == "1"
+    assert restarted.slot.challenger is None
+    may_load.set()
+    await restarted.watcher.settled()
+    assert restarted.slot.challenger is not None
+
+
+async def test_a_challenger_that_cannot_be_brought_is_told_once_and_asked_for_less_often(
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish("1")
+    registry.challenger = "9"
+    for _ in range(3):
+        await replica.check()
+    assert "9" in replica.watcher.setbacks["9"]
+    assert replica.watcher.trouble is None
+    assert caplog.text.count("version not brought") == 1
+    registry.challenger = None
+    await replica.check()
+    assert replica.watcher.setbacks == {}
 
 
 class SlowTrial:

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from time import time_ns
+from time import time, time_ns
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -18,12 +19,22 @@ from mlplatform.registry.manifest import MANIFEST_FILE, MODEL_FILE
 _DIGEST_FILE = "manifest.sha256"
 _TRIAL_FILE = "tried_with"
 _LAST_SEEN_FILE = "last_seen.json"
+_STAGING, _NOTING = ".staging-", ".last-seen-"
+_LEFT_BEHIND_SECONDS = 3600.0
 _ALREADY_THERE = {errno.EEXIST, errno.ENOTEMPTY}
 
 
 def sha256(data: bytes) -> str:
     """The checksum as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+class CachedFiles(NamedTuple):
+    """The files of a version, and with what it was tried; empty if it was not."""
+
+    manifest: bytes
+    model: bytes
+    tried_with: str
 
 
 class ArtifactCache:
@@ -40,7 +51,7 @@ class ArtifactCache:
     def put(self, version: str, manifest: bytes, model: bytes, *, tried_with: str = "") -> None:
         """Store the files of a version, all or none, and with what it was tried, if so."""
         self._root.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=self._root))
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self._root))
         try:
             _write(staging / MODEL_FILE, model)
             _write(staging / MANIFEST_FILE, manifest)
@@ -56,30 +67,24 @@ class ArtifactCache:
             shutil.rmtree(staging, ignore_errors=True)
         self._let_go(newest=version)
 
-    def get(self, version: str) -> tuple[bytes, bytes] | None:
-        """The manifest and the model of a version; none when they are not there.
+    def get(self, version: str) -> CachedFiles | None:
+        """The files of a version; none when they are not there.
 
         Raises:
             ChecksumMismatch: the manifest is not the one that was stored.
+            OSError: they are there and cannot be read.
         """
         folder = self._root / version
         try:
             manifest, model = (folder / MANIFEST_FILE).read_bytes(), (folder / MODEL_FILE).read_bytes()
-            digest = (folder / _DIGEST_FILE).read_bytes()
+            digest, tried_with = (folder / _DIGEST_FILE).read_bytes(), (folder / _TRIAL_FILE).read_bytes()
         except FileNotFoundError:
             return None
         if sha256(manifest).encode() != digest:
             raise ChecksumMismatch(f"the cached manifest of version {version} is corrupt")
         with suppress(OSError):  # it was read, whether that can be noted or not
             os.utime(folder, ns=(time_ns(), time_ns()))
-        return manifest, model
-
-    def tried_with(self, version: str) -> str:
-        """With what a version was tried; empty if it was not."""
-        try:
-            return (self._root / version / _TRIAL_FILE).read_text(errors="replace")
-        except FileNotFoundError:
-            return ""
+        return CachedFiles(manifest, model, tried_with.decode(errors="replace"))
 
     def drop(self, version: str) -> None:
         """Forget a version."""
@@ -88,10 +93,18 @@ class ArtifactCache:
     def remember(self, seen: LastSeen) -> None:
         """Note what the registry said, for the next start."""
         self._root.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".last-seen-", dir=self._root)
+        descriptor, name = tempfile.mkstemp(prefix=_NOTING, dir=self._root)
         os.close(descriptor)
         _write(Path(name), seen.model_dump_json().encode())
         Path(name).replace(self._root / _LAST_SEEN_FILE)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed while they wrote have left behind; what is young may be another's."""
+        for prefix in (_STAGING, _NOTING):
+            for left in self._root.glob(f"{prefix}*"):
+                with suppress(OSError):
+                    if time() - left.stat().st_mtime > _LEFT_BEHIND_SECONDS:
+                        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def last_seen(self) -> LastSeen | None:
         """What the registry said last, if that was noted and can be read."""

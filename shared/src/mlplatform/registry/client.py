@@ -4,6 +4,7 @@ Source: MLflow's REST API reference; `mlflow-artifacts:/` is the scheme of its a
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable, TooLarg
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _MOST_ANSWER_BYTES = 4 * 1024 * 1024
 _ANSWER_SECONDS = 10.0
 _FILE_SECONDS = 120.0
@@ -61,9 +63,10 @@ class MlflowRegistry:
 
     async def describe(self, registered_model: str) -> RegisteredModel:
         body = await self._ask("registered-models/get", "registered_model", name=registered_model)
-        return RegisteredModel(
-            aliases={entry["alias"]: entry["version"] for entry in body.get("aliases", [])}, tags=_tags(body)
-        )
+        aliases = {entry["alias"]: entry["version"] for entry in body.get("aliases", [])}
+        if not all(map(_NUMBER.fullmatch, aliases.values())):
+            raise RegistryUnavailable(f"aliases that name no version: {aliases}")
+        return RegisteredModel(aliases=aliases, tags=_tags(body))
 
     async def tags(self, registered_model: str, version: str) -> Mapping[str, str]:
         return _tags(await self._ask("model-versions/get", "model_version", name=registered_model, version=version))

@@ -119,6 +119,7 @@ def create_app(
             for task in following:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
+            on_demand.close()
             await versions.close()
             bulk.close()
             shadows.close()
@@ -135,11 +136,12 @@ def create_app(
     formats = formats_of(contract, settings.max_rows)
     app.state.metrics = metrics
     app.state.admission = Admission(settings.max_in_flight)
+    on_demand = OnDemand(contract, versions)
     endpoint_of = partial(TracedEndpoint, tracing=tracing) if tracing else ToldEndpoint
     endpoint = endpoint_of(
         formats=formats,
         slot=slot,
-        router=Router(slot=slot, table=table, on_demand=OnDemand(contract, versions), shadows=shadows, rollout=rollout),
+        router=Router(slot=slot, table=table, on_demand=on_demand, shadows=shadows, rollout=rollout),
         bulk=bulk,
         admission=app.state.admission,
         metrics=metrics,

@@ -50,6 +50,7 @@ def health_routes(
             "wanted": dict(watcher.aliases),
             "loaded": table.versions,
             "refused": versions.refusals.told(),
+            "missing": watcher.setbacks,
             "traffic": traffic and traffic.model_dump(mode="json", exclude={"salt"}),
             "evidence": evidence and evidence.model_dump(),
             "registry": {"seconds_since_answer": age, "trouble": watcher.trouble},

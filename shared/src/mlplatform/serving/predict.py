@@ -206,15 +206,18 @@ class PredictEndpoint:
         """The answers to up to `FEW` rows, in their order, by one run of each model that they wait for."""
         answers: list[Answer] = []
         for _, group in groupby(waiting, lambda each: id(each.live)):
-            same = [*group]
-            try:
-                rows, prediction_ids = [each.row for each in same], [each.request.prediction_id for each in same]
-                predictions = self._router.predict_few(same[0].live, rows, prediction_ids)
-            except Exception as error:  # noqa: BLE001 # as above, of each of them
-                answers += [self._refusal(each.request, error) for each in same]
-            else:
-                answers += map(self._rendered, same, predictions)
+            answers += self._of_one_model([*group])
         return answers
+
+    def _of_one_model(self, waiting: Sequence[Waiting]) -> list[Answer]:
+        try:
+            rows, prediction_ids = [each.row for each in waiting], [each.request.prediction_id for each in waiting]
+            predictions = self._router.predict_few(waiting[0].live, rows, prediction_ids)
+        except Exception as error:  # noqa: BLE001 # as above
+            if len(waiting) == 1:
+                return [self._refusal(waiting[0].request, error)]
+            return [answer for each in waiting for answer in self._of_one_model([each])]  # it may be the fault of one
+        return [*map(self._rendered, waiting, predictions)]
 
     def _rendered(self, waiting: Waiting, prediction: Prediction) -> Answer:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -33,12 +34,33 @@ class Prediction:
         return np.asarray(self.values).tolist(), np.asarray(probabilities).tolist()
 
 
+def check_finite(
+    version: str, values: Sequence[Any] | NDArray[Any], probabilities: Sequence[Sequence[float]] | NDArray[Any] | None
+) -> None:
+    """Let only numbers out: JSON has no words for what is none.
+
+    Raises:
+        ArithmeticError: there is one that is not finite.
+    """
+    if isinstance(values, np.ndarray):
+        total = values.sum() if probabilities is None else np.sum(probabilities)
+    else:
+        total = sum(map(sum, probabilities)) if probabilities else sum(values)
+    if not isfinite(total):
+        raise ArithmeticError(f"version {version} answers with what is no number")
+
+
 def predict(live: LiveModel, instances: Instances, prediction_id: str) -> Prediction:
-    """Run the session on the rows of a request."""
+    """Run the session on the rows of a request.
+
+    Raises:
+        ArithmeticError: some answer is no number.
+    """
     if isinstance(instances, OneRow):
         [prediction] = predict_few(live, [instances], [prediction_id])
         return prediction
     values, probabilities = live.model.run(instances.matrix)
+    check_finite(live.version, values, probabilities)
     warnings = [
         {**_warning(live, position), "rows": len(rows), "first_row": rows[0]}
         for position, rows in live.training_range.unseen_rows(instances.matrix).items()
@@ -47,8 +69,13 @@ def predict(live: LiveModel, instances: Instances, prediction_id: str) -> Predic
 
 
 def predict_few(live: LiveModel, rows: Sequence[OneRow], prediction_ids: Sequence[str]) -> list[Prediction]:
-    """Run the session once on the rows of up to `FEW` requests; a prediction for each, in their order."""
+    """Run the session once on the rows of up to `FEW` requests; a prediction for each, in their order.
+
+    Raises:
+        ArithmeticError: some answer is no number.
+    """
     values, probabilities = live.model.run_few([row.values for row in rows])
+    check_finite(live.version, values, probabilities)
     return [
         Prediction(
             prediction_id,

@@ -14,7 +14,8 @@ _MOST = 100
 
 @dataclass(frozen=True)
 class _Refusal:
-    error: ArtifactRejected
+    kind: type[ArtifactRejected]
+    detail: str
     attempts: int
     again: float
 
@@ -35,7 +36,8 @@ class Refusals:
         attempts = before.attempts + 1 if before else 1
         pause = min(_FIRST_SECONDS * 2 ** (attempts - 1), _LONGEST_SECONDS)
         again = self._now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 # jitter, no secret
-        self._refusals[version] = _Refusal(error, attempts, again)
+        # Not the error itself: its traceback holds the version's bytes, and grows each time it is raised.
+        self._refusals[version] = _Refusal(type(error), str(error), attempts, again)
         if len(self._refusals) > _MOST:
             del self._refusals[next(iter(self._refusals))]
 
@@ -51,14 +53,14 @@ class Refusals:
         """
         refusal = self._refusals.get(version)
         if refusal and refusal.again > self._now():
-            raise refusal.error
+            raise refusal.kind(refusal.detail)
 
     def told(self) -> dict[str, dict[str, object]]:
         """All of them, for the health endpoint."""
         return {
             version: {
-                "reason": refusal.error.reason,
-                "detail": str(refusal.error),
+                "reason": refusal.kind.reason,
+                "detail": refusal.detail,
                 "attempts": refusal.attempts,
                 "again_in_seconds": round(max(0.0, refusal.again - self._now()), 1),
             }

@@ -64,22 +64,26 @@ class Router:
         return prediction
 
     def predict_few(self, live: LiveModel, rows: Sequence[OneRow], prediction_ids: Sequence[str]) -> list[Prediction]:
-        """The same of up to `FEW` requests with a row each."""
+        """The same of up to `FEW` requests with a row each; the champion steps in for one alone, as it may be that one
+        which the challenger fails at.
+        """
         try:
             predictions = predict_few(live, rows, prediction_ids)
-        except Exception as error:  # noqa: BLE001 # raised again unless the champion can step in
-            return predict_few(self._stand_in(live, error, len(rows)), rows, prediction_ids)
+        except Exception as error:
+            if len(rows) > 1:
+                raise
+            return predict_few(self._stand_in(live, error), rows, prediction_ids)
         shadow = self._shadows.current
         if shadow is not None and live.variant == CHAMPION:
             for row, prediction in zip(rows, predictions, strict=True):
                 shadow.offer(live, row, prediction)
         return predictions
 
-    def _stand_in(self, failed: LiveModel, error: Exception, requests: int = 1) -> LiveModel:
+    def _stand_in(self, failed: LiveModel, error: Exception) -> LiveModel:
         """The champion, where it was the challenger that failed; anybody else's error is raised."""
         if failed.variant != CHALLENGER:
             raise error
-        self._rollout.fell_back("failed", requests)
-        self._shadows.witness.seen.failed += requests
+        self._rollout.fell_back("failed")
+        self._shadows.witness.seen.failed += 1
         _log.warning("the challenger failed", version=failed.version, error=f"{type(error).__name__}: {error}")
         return self._slot.get()

@@ -7,19 +7,20 @@ back behind the event loop works through it. A challenger that hangs holds up it
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from mlplatform.runtime import Answer, LiveModel
 from mlplatform.runtime.session import Rows
 from mlplatform.serving.bulk import step_back
-from mlplatform.serving.instances import Instances, OneRow
-from mlplatform.serving.prediction import Prediction
+from mlplatform.serving.instances import Instances, ManyRows, OneRow
+from mlplatform.serving.prediction import Prediction, check_finite
 from mlplatform.serving.witness import Witness
 from mlplatform.telemetry.shadow import ShadowMetrics
 
@@ -66,7 +67,7 @@ class Shadow:
     def __init__(
         self, challenger: LiveModel, metrics: ShadowMetrics, witness: Witness, pair_log: PairLog = forget
     ) -> None:
-        self.version = challenger.version
+        self.version, self.model = challenger.version, challenger.model
         self._challenger = challenger
         self._metrics = metrics
         self._witness = witness
@@ -82,7 +83,7 @@ class Shadow:
         if len(self._waiting) >= _MOST_WAITING:
             self._metrics.dropped += 1
             return
-        self._waiting.append(_Copy(champion, instances, prediction))
+        self._waiting.append(_copy(champion, instances, prediction))
         self._is_wanted.set()
 
     def close(self) -> None:
@@ -108,22 +109,25 @@ class Shadow:
     def _compare(self, copy: _Copy) -> None:
         seen = self._witness.seen
         try:
-            rows = _rows(copy.instances)
+            rows, given = _rows(copy.instances), Answer(*copy.prediction.as_lists())
             answer, seconds = _timed(lambda: self._challenger.model.predict(rows))
             # The champion again, in the same thread and at the same priority: all else would compare circumstances.
             _, champion_seconds = _timed(lambda: copy.champion.model.predict(rows))
+            check_finite(self.version, answer.predictions, answer.probabilities)
+            apart, disagrees = _compared(given, answer)
         except Exception as error:  # noqa: BLE001 # whatever a challenger does, it is counted
             self._metrics.failed()
             seen.shadow_failed += 1
             _log.warning("the shadow failed", version=self.version, error=f"{type(error).__name__}: {error}")
             return
-        given = _given(copy.prediction)
         self._metrics.compared(seconds - champion_seconds)
+        self._metrics.rows(apart.tolist(), disagreements=int(disagrees.sum()))
         seen.compared += 1
         seen.rows += len(rows)
         seen.challenger_seconds += seconds
         seen.champion_seconds += champion_seconds
-        seen.disagreement += _measure(self._metrics, given, answer)
+        # A row with another label counts whole, one with another number by how far that is off.
+        seen.disagreement += float(disagrees.sum() if given.probabilities else np.minimum(apart, 1.0).sum())
         self._note(Pair(copy.prediction.prediction_id, rows, copy.champion.version, given, self.version, answer))
 
     def _note(self, pair: Pair) -> None:
@@ -145,8 +149,8 @@ class Shadows:
 
     def follow(self, challenger: LiveModel | None) -> None:
         """Let a challenger be compared from now on, or none."""
-        before, version = self.current, challenger and challenger.version
-        if before and before.version == version:
+        before = self.current
+        if before and challenger and before.model is challenger.model:
             return
         self.current = Shadow(challenger, self._metrics, self.witness, self._pair_log) if challenger else None
         if before:
@@ -169,26 +173,30 @@ def _timed(work: Callable[[], Answer]) -> tuple[Answer, float]:
     return work(), perf_counter() - began
 
 
+def _copy(champion: LiveModel, instances: Instances, prediction: Prediction) -> _Copy:
+    """Of a long request the first rows, and nothing that keeps the others in memory."""
+    if len(instances) <= _MOST_ROWS or isinstance(instances, OneRow):
+        return _Copy(champion, instances, prediction)
+    values, probabilities = prediction.values, prediction.probabilities
+    first = replace(
+        prediction,
+        values=np.array(values[:_MOST_ROWS]),
+        probabilities=None if probabilities is None else np.array(probabilities[:_MOST_ROWS]),
+    )
+    return _Copy(champion, ManyRows(instances.matrix[:_MOST_ROWS].copy()), first)
+
+
 def _rows(instances: Instances) -> Rows:
-    rows = np.array([instances.values]) if isinstance(instances, OneRow) else instances.matrix
-    return rows[:_MOST_ROWS]
+    return np.array([instances.values]) if isinstance(instances, OneRow) else instances.matrix
 
 
-def _given(prediction: Prediction) -> Answer:
-    values, probabilities = prediction.as_lists()
-    return Answer(values[:_MOST_ROWS], probabilities[:_MOST_ROWS])
-
-
-def _measure(metrics: ShadowMetrics, champion: Answer, challenger: Answer) -> float:
-    """For numbers the relative difference of each row, for labels how far their probabilities are apart; returns by
-    how many rows both disagree, where one with other numbers counts by their difference.
+def _compared(champion: Answer, challenger: Answer) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How far apart the rows are (n,), for numbers relative to the champion's, for labels by their probabilities; and
+    which disagree (n,).
     """
     if champion.probabilities:
-        same = np.array(champion.predictions) == np.array(challenger.predictions)
         apart = np.abs(np.array(champion.probabilities) - np.array(challenger.probabilities)).max(axis=1)
-    else:
-        one, other = np.array(champion.predictions, dtype=float), np.array(challenger.predictions, dtype=float)
-        apart = np.abs(one - other) / np.maximum(np.abs(one), _TOLERANCE)
-        same = apart <= _TOLERANCE
-    metrics.rows(apart.tolist(), disagreements=int((~same).sum()))
-    return float((~same).sum() if champion.probabilities else np.minimum(apart, 1.0).sum())
+        return apart, np.array(champion.predictions) != np.array(challenger.predictions)
+    one, other = np.array(champion.predictions, dtype=float), np.array(challenger.predictions, dtype=float)
+    apart = np.abs(one - other) / np.maximum(np.abs(one), _TOLERANCE)
+    return apart, apart > _TOLERANCE

@@ -38,7 +38,12 @@ class Versions:
         self._metrics = metrics
         self._under_way: dict[str, asyncio.Task[LiveModel]] = {}
         self._waiting: Counter[str] = Counter()
+        self._unasked: dict[str, str] = {}  # digests of what came from the cache, before the registry was asked
         self.refusals = Refusals()
+
+    def has(self, version: str) -> bool:
+        """Whether a version is loaded that is the registry's one of that number."""
+        return version not in self._unasked and self.table.get(version) is not None
 
     async def get(self, version: str) -> LiveModel:
         """A version that is loaded already or that is loaded now; that is given up when nobody waits for it any more.
@@ -48,7 +53,7 @@ class Versions:
             RegistryUnavailable, ModelVersionNotFound: as the registry says.
         """
         live = self.table.get(version)
-        if live:
+        if live and version not in self._unasked:
             return live
         if version not in self._under_way or self._under_way[version].cancelling():
             self.refusals.check(version)
@@ -66,13 +71,18 @@ class Versions:
                 task.cancel()  # of one that is done, nothing comes of that
 
     async def from_cache(self, version: str) -> LiveModel | None:
-        """A version without asking the registry; none when the cache has it not, or not in good order.
+        """A version without asking the registry, until that is `get`; none when the cache has it not, or not in good
+        order.
 
         Raises:
             ArtifactRejected: it must not take traffic.
         """
         stored = await asyncio.to_thread(self._fetcher.cached, version)
-        return await self._take_in(stored) if stored else None
+        if stored is None:
+            return None
+        live = await self._take_in(stored)
+        self._unasked[version] = stored.digest
+        return live
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -83,7 +93,9 @@ class Versions:
 
     async def _bring(self, version: str) -> LiveModel:
         try:
-            return await self._take_in(await self._fetcher.fetch(version))
+            live = self.table.get(version)
+            if live is None or await self._fetcher.digest(version) != self._unasked.get(version):
+                live = await self._take_in(await self._fetcher.fetch(version))
         except ArtifactRejected as error:
             self.refusals.note(version, error)
             self._metrics.refused(error.reason)
@@ -91,9 +103,11 @@ class Versions:
                 "version refused", model=self.contract.model, version=version, reason=error.reason, detail=str(error)
             )
             raise
+        self._unasked.pop(version, None)
+        return live
 
     async def _take_in(self, stored: StoredVersion) -> LiveModel:
-        if await asyncio.to_thread(self._fetcher.tried_with, stored.version) != RUNTIME:
+        if stored.tried_with != RUNTIME:
             await self._trial(self.contract, stored)
             await self._keep(stored)
         live = await asyncio.to_thread(self._load_at_leisure, stored)

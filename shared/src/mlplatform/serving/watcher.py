@@ -5,7 +5,8 @@ import random
 from collections.abc import Mapping
 from contextlib import suppress
 from math import inf
-from time import time
+from time import monotonic, time
+from typing import NamedTuple
 
 import structlog
 
@@ -30,9 +31,18 @@ from mlplatform.telemetry.predictor import PredictorMetrics
 from mlplatform.telemetry.rollout import RolloutMetrics
 
 _NOTE_SECONDS = 30.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 2.0, 60.0
 _ROLES = (CHAMPION, PREVIOUS, CHALLENGER)
 
 _log = structlog.get_logger(__name__)
+
+
+class _Setback(NamedTuple):
+    """Why a version could not be brought, and when it is time again."""
+
+    trouble: str
+    pause: float
+    again: float
 
 
 class Watcher:
@@ -65,6 +75,7 @@ class Watcher:
         self._rollout = rollout
         self._wanted = RegisteredModel({}, {})
         self._bringing: dict[str, asyncio.Task[None]] = {}
+        self._setbacks: dict[str, _Setback] = {}
         self._noted: LastSeen | None = None
         self._outage: str | None = None
         self._hitch: str | None = None
@@ -75,6 +86,11 @@ class Watcher:
     def trouble(self) -> str | None:
         """Why the champion cannot be followed, if so."""
         return self._outage or self._hitch
+
+    @property
+    def setbacks(self) -> dict[str, str]:
+        """The versions with a role that could not be brought, and why."""
+        return {version: setback.trouble for version, setback in self._setbacks.items()}
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -92,6 +108,7 @@ class Watcher:
     async def start_from_cache(self) -> None:
         """Serve what served last, whether the registry is up or not. A cache that is no good is done without."""
         try:
+            await asyncio.to_thread(self._cache.sweep)
             seen = await asyncio.to_thread(self._cache.last_seen)
         except OSError as error:
             _log.warning("the cache cannot be read", error=str(error))
@@ -101,15 +118,24 @@ class Watcher:
         self.answered_at, self._wanted = seen.answered_at, RegisteredModel(seen.aliases, seen.tags)
         self._metrics.registry_answered_before(seen.answered_at)
         for version in dict.fromkeys([seen.serves, *(seen.aliases[role] for role in _ROLES if role in seen.aliases)]):
-            await self._load_cached(version)
-            if self._slot.live is None and self._table.get(version):
+            if self._slot.live is None:
+                await self._load_cached(version)
                 self._serve(version)
+            else:  # nobody who asks for the champion waits for the others
+                self._bringing[version] = asyncio.create_task(self._bring_cached(version))
+        self._arrange()
+
+    async def _bring_cached(self, version: str) -> None:
+        try:
+            await self._load_cached(version)
+        finally:
+            del self._bringing[version]
         self._arrange()
 
     async def _load_cached(self, version: str) -> None:
         try:
             await self._versions.from_cache(version)
-        except (ArtifactRejected, OSError) as error:
+        except Exception as error:  # noqa: BLE001 # whatever it is, the registry may have a better one
             _log.warning("cached version refused", version=version, error=f"{type(error).__name__}: {error}")
 
     async def watch(self, poll_seconds: float) -> None:
@@ -134,20 +160,20 @@ class Watcher:
         name = self._contract.registered_model
         try:
             self._wanted = await self._registry.describe(name)
-        except RegistryUnavailable as error:
-            self._metrics.registry_unavailable()
-            self._note_outage(f"the model registry is unavailable: {error}")
-        except ModelVersionNotFound:
-            self._metrics.registry_answered()
-            self._note_outage(f"{name} has no champion yet: it is not registered")
-        except Exception as error:  # noqa: BLE001 # the watcher outlives whatever a registry can do
-            _log.exception("asking the registry failed")
-            self._note_outage(f"{type(error).__name__}: {error}")
-        else:
             self.answered_at = time()
             self._metrics.registry_answered()
             self._note_outage(None)
             self._follow()
+        except RegistryUnavailable as error:
+            self._metrics.registry_unavailable()
+            self._note_outage(f"the model registry is unavailable: {error}")
+            self._arrange()  # time goes on: a share may have expired
+        except ModelVersionNotFound:
+            self._metrics.registry_answered()
+            self._note_outage(f"{name} has no champion yet: it is not registered")
+        except Exception as error:  # noqa: BLE001 # the watcher outlives whatever a registry can do
+            _log.exception("following the registry failed")
+            self._note_outage(f"{type(error).__name__}: {error}")
         await self._remember()
 
     async def settled(self) -> None:
@@ -157,15 +183,24 @@ class Watcher:
 
     def _follow(self) -> None:
         if CHAMPION not in self.aliases:
-            name = self._contract.registered_model
-            self._note_hitch(f"{name} has no champion yet: its first training is not finished")
+            self._note_hitch(self._missing_champion())
         for unwanted in self._bringing.keys() - set(self.aliases.values()):
             self._bringing[unwanted].cancel()  # what came after it must not wait behind it
         for role in _ROLES:
             version = self.aliases.get(role)
-            if version and not self._table.get(version) and not self._is_coming(version):
+            if version and not self._versions.has(version) and not self._is_coming(version) and self._is_due(version):
                 self._bringing[version] = asyncio.create_task(self._bring(version))
         self._arrange()
+
+    def _missing_champion(self) -> str:
+        name, serves = self._contract.registered_model, self._slot.live
+        if serves is None:
+            return f"{name} has no champion yet: its first training is not finished"
+        return f"{name} has no champion any more: the alias is gone, and version {serves.version} goes on serving"
+
+    def _is_due(self, version: str) -> bool:
+        setback = self._setbacks.get(version)
+        return setback is None or setback.again <= monotonic()
 
     def _is_coming(self, version: str) -> bool:
         return version in self._bringing and not self._bringing[version].cancelling()
@@ -174,13 +209,14 @@ class Watcher:
         trouble = None
         try:
             await self._versions.get(version)
-        except ArtifactRejected as error:
+            self._setbacks.pop(version, None)
+        except ArtifactRejected as error:  # which is told and tried again by whoever refused it
             trouble = f"refused ({error.reason}): {error}"
         except PlatformError as error:
-            trouble = str(error)
+            trouble = self._note_setback(version, str(error))
         except Exception as error:  # noqa: BLE001 # as above
             _log.exception("bringing a version failed", version=version)
-            trouble = f"{type(error).__name__}: {error}"
+            trouble = self._note_setback(version, f"{type(error).__name__}: {error}")
         finally:
             if self._bringing.get(version) is asyncio.current_task():
                 del self._bringing[version]
@@ -188,6 +224,17 @@ class Watcher:
             self._note_hitch(trouble)
         self._arrange()
         await self._remember()
+
+    def _note_setback(self, version: str, trouble: str) -> str:
+        before = self._setbacks.get(version)
+        pause = min(2 * before.pause, _LONGEST_PAUSE_SECONDS) if before else _FIRST_PAUSE_SECONDS
+        self._setbacks[version] = _Setback(trouble, pause, monotonic() + pause * random.uniform(0.8, 1.2))  # noqa: S311 # no secret
+        if before is None or before.trouble != trouble:
+            roles = [role for role, wanted in self.aliases.items() if wanted == version]
+            _log.warning(
+                "version not brought", model=self._contract.model, version=version, roles=roles, reason=trouble
+            )
+        return trouble
 
     def _arrange(self) -> None:
         """Let every version that is there have its role."""
@@ -199,13 +246,16 @@ class Watcher:
             self._serve(champion)
         self._challenge(challenger if challenger != champion else None)
         serves = self._slot.live and self._slot.live.version
+        self._setbacks = {
+            version: found for version, found in self._setbacks.items() if version in self.aliases.values()
+        }
         self._table.keep({version for version in (serves, *self.aliases.values()) if version})
         actual = {role: version for role, version in self.aliases.items() if self._table.get(version)}
         self._rollout.roles(self.aliases, {**actual, **({CHAMPION: serves} if serves else {})})
 
     def _serve(self, version: str) -> None:
         live = self._table.get(version)
-        if live is None or (self._slot.live and self._slot.live.version == version):
+        if live is None or (self._slot.live and self._slot.live.model is live.model):
             return
         self._slot.swap(live.as_variant(CHAMPION))
         self._metrics.loaded(version)
@@ -214,7 +264,7 @@ class Watcher:
     def _challenge(self, version: str | None) -> None:
         """The model before the split: no request may be the challenger's before that can answer it."""
         live = self._table.get(version) if version else None
-        if live is None or self._slot.challenger is None or self._slot.challenger.version != live.version:
+        if live is None or self._slot.challenger is None or self._slot.challenger.model is not live.model:
             self._slot.challenger = live and live.as_variant(CHALLENGER)
         traffic = self.traffic
         self._shadows.witness.begin(traffic)

@@ -6,7 +6,8 @@ from mlplatform.registry import Evidence, Traffic
 class Witness:
     """What this replica has seen under the present traffic.
 
-    Plain numbers that begin anew with each traffic; each is written by one thread: the event loop's, or the shadow's.
+    Plain numbers that begin anew with each traffic. More than one thread adds to them, and none waits for another: in
+    ten thousand requests one may be missed, which changes no decision.
     """
 
     def __init__(self) -> None:

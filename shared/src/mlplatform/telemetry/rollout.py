@@ -52,9 +52,9 @@ class RolloutMetrics:
         self._loaded_bytes.set_function(loaded_bytes)
         self._registry.register(ReadingsCollector([_REPAIRS], lambda: {_REPAIRS: {(self._model,): repairs()}}))
 
-    def fell_back(self, reason: str, requests: int = 1) -> None:
+    def fell_back(self, reason: str) -> None:
         """The champion answered in the challenger's place."""
-        self._fallbacks[reason].inc(requests)
+        self._fallbacks[reason].inc()
 
     def roles(self, desired: Mapping[str, str], actual: Mapping[str, str]) -> None:
         """Which version has which role."""

@@ -38,13 +38,14 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> None:
         _OOM_SCORE.write_text("1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(resource.RLIMIT_CPU, ceil(process_time()) + cpu_seconds)
+    # A second between them, so that the signal says what it was: SIGXCPU, not the kernel's last resort.
+    _lower(resource.RLIMIT_CPU, ceil(process_time()) + cpu_seconds, leeway=1)
     if _STATM.exists():  # Linux, where the limit also works
         pages = int(_STATM.read_text().split()[0])
         _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + memory_bytes)
 
 
-def _lower(what: int, most: int) -> None:
+def _lower(what: int, most: int, leeway: int = 0) -> None:
     _, hard = resource.getrlimit(what)
-    if hard == resource.RLIM_INFINITY or most < hard:
-        resource.setrlimit(what, (most, most))
+    if hard == resource.RLIM_INFINITY or most + leeway < hard:
+        resource.setrlimit(what, (most, most + leeway))

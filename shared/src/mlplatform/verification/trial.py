@@ -79,6 +79,8 @@ class SubprocessTrial:
             raise TrialOverrun(f"version {stored.version} took more than {self._seconds:g} seconds to load")
         if child.returncode:
             raise CrashOnLoad(f"version {stored.version} took the process that tried it down: {_end(child)}")
+        if not child.stdout.endswith(b"\n"):
+            raise CrashOnLoad(f"version {stored.version} ended the process that tried it without a word")
         verdict = json.loads(child.stdout.splitlines()[-1])
         if verdict["reason"] is not None:
             raise _rejection(verdict["reason"])(verdict["message"])
