@@ -63,8 +63,8 @@ class PredictorSettings(HttpSettings):
     redis_url: str | None = None
     """Where changes of the registry are announced; without it they are seen at the next look."""
 
-    max_model_bytes: int = Field(default=256 * 1024**2, ge=1024)
-    """Largest ONNX file that is taken up."""
+    max_model_bytes: int = Field(default=20_000_000, ge=1024)
+    """Largest ONNX file that is taken up; in memory a forest takes eight to twelve times as much."""
 
     max_cache_bytes: int = Field(default=1024**3, ge=1024)
     """How much of the disk the verified versions may take; those that an alias names stay in any case."""
@@ -72,7 +72,7 @@ class PredictorSettings(HttpSettings):
     max_loaded_versions: int = Field(default=6, ge=3)
     """Most versions in memory at once."""
 
-    max_loaded_bytes: int = Field(default=1024**3, ge=1024)
+    max_loaded_bytes: int = Field(default=60_000_000, ge=1024)
     """Most bytes that the ONNX files of the versions in memory have together; those with a role stay in any case."""
 
     drain_seconds: float = Field(default=1.0, ge=0, le=60)

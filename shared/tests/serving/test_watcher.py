@@ -7,6 +7,7 @@ import anyio.lowlevel
 import pytest
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
 from shared.tests.serving.replica import Replica
+from structlog.testing import capture_logs
 
 from mlplatform.contracts import HOUSING, Contract
 from mlplatform.registry import TRAFFIC_TAG, StoredVersion, Traffic
@@ -370,15 +371,16 @@ async def test_a_start_waits_for_no_version_but_the_one_that_serves(
 
 
 async def test_a_challenger_that_cannot_be_brought_is_told_once_and_asked_for_less_often(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, caplog: pytest.LogCaptureFixture
+    replica: Replica, registry: InMemoryRegistry, publish: Publish
 ) -> None:
     publish("1")
     registry.challenger = "9"
-    for _ in range(3):
-        await replica.check()
+    with capture_logs() as logs:
+        for _ in range(3):
+            await replica.check()
     assert "9" in replica.watcher.setbacks["9"]
     assert replica.watcher.trouble is None
-    assert caplog.text.count("version not brought") == 1
+    assert [log["roles"] for log in logs if log["event"] == "version not brought"] == [["challenger"]]
     registry.challenger = None
     await replica.check()
     assert replica.watcher.setbacks == {}
