@@ -90,7 +90,7 @@ class RegisteredTraining:
         self._ledger.settle_all()
 
     def tend_ramps(self) -> None:
-        Steward(self._ledger, self._traffic, self._replicas).go_round()
+        Steward(self._traffic, self._replicas).go_round()
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self._tracker.abandon_runs(contract.model)

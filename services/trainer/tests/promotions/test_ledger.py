@@ -203,3 +203,36 @@ def test_predictors_are_told_of_a_change_once_it_can_be_seen_in_the_registry(
     with pytest.raises(RegistryUnavailable):
         promote(ledger, "3")
     assert len(heard.words) == 2
+
+
+class Watched(InMemoryModels):
+    """Notes the aliases after each change, as a predictor could find them."""
+
+    def __init__(self, models: InMemoryModels) -> None:
+        super().__init__(registered=models.registered, pointers=models.pointers, model_tags=models.model_tags)
+        self.found: list[dict[str, str]] = []
+
+    def set_alias(self, registered_model: str, alias: str, version: str) -> None:
+        super().set_alias(registered_model, alias, version)
+        self.found.append(self.aliases(registered_model))
+
+    def drop_alias(self, registered_model: str, alias: str) -> None:
+        super().drop_alias(registered_model, alias)
+        self.found.append(self.aliases(registered_model))
+
+
+def test_no_version_that_has_a_role_before_and_after_is_ever_without_one(
+    engine: Engine, models: InMemoryModels
+) -> None:
+    watched = Watched(models)
+    ledger = Ledger(engine, watched)
+    for version in ("1", "2"):
+        promote(ledger, version)
+    watched.set_alias(NAME, "challenger", "3")
+    for change in (lambda: promote(ledger, "3"), lambda: rollback(ledger), lambda: rollback(ledger)):
+        before = set(watched.aliases(NAME).values())
+        watched.found.clear()
+        change()
+        stays = before & set(watched.aliases(NAME).values())
+        assert watched.found
+        assert all(stays <= set(found.values()) for found in watched.found)

@@ -102,8 +102,8 @@ def test_a_replica_that_does_not_tell_keeps_a_step_from_being_passed_but_not_fro
 
 
 def test_a_challenger_that_a_replica_refuses_is_stopped() -> None:
-    judgement = judge(plan(), RAMP, since=NOON, now=NOON, seen=[], refused=["a:1 (golden)"])
-    assert (judgement.verdict, judgement.reason) == (Verdict.STOP, "it is refused by a:1 (golden)")
+    judgement = judge(plan(), RAMP, since=NOON, now=NOON, seen=[], broken=["a:1 refuses to load it (golden)"])
+    assert (judgement.verdict, judgement.reason) == (Verdict.STOP, "a:1 refuses to load it (golden)")
 
 
 def test_limits_are_the_ramps_own() -> None:

@@ -62,7 +62,7 @@ def test_a_predictor_tells_what_it_has_whether_it_is_ready_or_not(
     assert replica.evidence.assigned == 3
 
 
-@pytest.mark.parametrize("body", ["<html>", "[]", '{"loaded": 7}'])
+@pytest.mark.parametrize("body", ["<html>", "[]", '{"loaded": 7}', '{"evidence": {"mark": "m", "disagreement": NaN}}'])
 def test_one_that_says_something_else_is_in_trouble(predictor: tuple[str, dict[str, object]], body: str) -> None:
     address, answers = predictor
     answers["body"] = body

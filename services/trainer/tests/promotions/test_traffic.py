@@ -1,4 +1,6 @@
-from datetime import UTC, datetime
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -308,3 +310,70 @@ def test_with_the_registry_away_no_ramp_begins(
     with pytest.raises(RegistryUnavailable):
         begin_ramp(challenged)
     assert len(ledger.entries(IRIS)) == 2
+
+
+def test_a_share_whose_time_is_up_gives_a_ramp_no_head_start(challenged: TrafficControl) -> None:
+    share(challenged, 50, expires_at=datetime.now(UTC) - timedelta(days=1))
+    step = begin_ramp(challenged).traffic
+    assert step is not None
+    assert (step.challenger_percent, step.expires_at) == (10, None)
+
+
+@pytest.mark.usefixtures("challenged")
+def test_traffic_from_before_entries_were_told_keeps_the_chain_whole(ledger: Ledger) -> None:
+    entry = ledger.entries(IRIS)[-1]
+    assert entry.traffic is not None
+    assert entry.traffic.entry == entry.sequence
+    facts = entry.model_dump(mode="json", exclude={"hash": True, "at": True, "traffic": {"ramp", "entry"}})
+    facts["at"] = entry.at.isoformat(timespec="microseconds")
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    before = entry.traffic.model_copy(update={"entry": None})
+    assert entry.model_copy(update={"traffic": before}).digest() == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def withdraw(control: TrafficControl) -> Entry:
+    return control.withdraw(IRIS, reason="no good", actor="ann")
+
+
+def test_a_challenger_is_withdrawn_with_all_it_had(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    begin_ramp(challenged)
+    entry = withdraw(challenged)
+    assert (entry.action, entry.before, entry.after, entry.reason) == (Action.WITHDRAW, "1", "1", "no good")
+    assert entry.traffic is not None
+    assert (entry.traffic.challenger, entry.traffic.challenger_percent, entry.traffic.ramp) == ("2", 0, None)
+    assert models.aliases(NAME) == {"champion": "1"}
+    assert told(models) is None
+    assert challenged.ramp(IRIS) is None
+    assert ledger.live_at(IRIS, datetime.now(UTC)) == ledger.entries(IRIS)[0]
+    assert ledger.first_break(IRIS) is None
+    with pytest.raises(ChallengerMissing):
+        withdraw(challenged)
+
+
+def test_a_challenger_that_only_mlflow_names_is_withdrawn_too_and_stays_away(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    with pytest.raises(ChallengerMissing):
+        withdraw(traffic)
+    models.set_alias(NAME, "challenger", "2")
+    withdraw(traffic)
+    models.set_alias(NAME, "challenger", "2")
+    with pytest.raises(ChallengerMissing):
+        share(traffic, 5)
+    ledger.settle_all()
+    assert models.aliases(NAME) == {"champion": "1"}
+
+
+def test_what_was_withdrawn_can_challenge_again_without_what_it_had(
+    challenged: TrafficControl, models: InMemoryModels
+) -> None:
+    salt = share(challenged, 50).salt
+    withdraw(challenged)
+    challenge(challenged, "2")
+    tag = told(models)
+    assert tag is not None
+    assert tag.challenger_percent == 0
+    assert tag.salt != salt

@@ -47,6 +47,34 @@ async def test_a_rejected_version_challenges_by_force(api: httpx.AsyncClient) ->
     assert (await challenge(api, "3", force=True)).json()["forced"] is True
 
 
+async def withdraw(api: httpx.AsyncClient, model: str = "iris", **body: str) -> httpx.Response:
+    return await api.request("DELETE", f"/models/{model}/challenger", json=body)
+
+
+async def test_a_challenger_is_withdrawn_and_the_history_says_why(
+    api: httpx.AsyncClient, models: InMemoryModels
+) -> None:
+    await challenge(api, "2")
+    entry = (await withdraw(api, reason="no good")).json()
+    assert (entry["action"], entry["reason"], entry["traffic"]["challenger"]) == ("withdraw", "no good", "2")
+    assert entry["actor"].startswith("api:")
+    assert models.aliases(NAME) == {"champion": "1"}
+    assert (await api.get("/models/iris")).json()["traffic"] is None
+    history = (await api.get("/models/iris/history")).json()
+    assert (history["entries"][0], history["is_whole"]) == (entry, True)
+
+
+async def test_where_nobody_challenges_there_is_nobody_to_withdraw(api: httpx.AsyncClient) -> None:
+    for model, body, status in (
+        ("iris", {"reason": "no good"}, httpx.codes.CONFLICT),
+        ("wine", {"reason": "no good"}, httpx.codes.NOT_FOUND),
+        ("iris", {}, httpx.codes.UNPROCESSABLE_ENTITY),
+    ):
+        response = await withdraw(api, model, **body)
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+
+
 async def test_a_ramp_begins_is_seen_and_ended(api: httpx.AsyncClient, replicas: InMemoryReplicas) -> None:
     assert (await api.delete("/models/iris/ramp")).status_code == httpx.codes.NOT_FOUND
     assert (await api.post("/models/iris/ramp", json={})).status_code == httpx.codes.CONFLICT
@@ -55,13 +83,14 @@ async def test_a_ramp_begins_is_seen_and_ended(api: httpx.AsyncClient, replicas:
     assert (entry["reason"], entry["traffic"]["challenger_percent"]) == ("looks good", 1)
     assert entry["traffic"]["ramp"]["steps"] == [1, 5, 25, 50, 100]
     assert (await api.post("/models/iris/ramp", json={})).status_code == httpx.codes.CONFLICT
-    replicas.told["iris"] = [Replica(address="a:1", evidence=Evidence(mark="of another traffic", assigned=9))]
+    other = Evidence(mark="of another traffic", assigned=9)
+    replicas.told["iris"] = [Replica(address="a:1", loaded=["1", "2"], evidence=other)]
     model = (await api.get("/models/iris")).json()
     assert model["traffic"]["challenger_percent"] == 1
     assert model["ramp"]["since"] == entry["at"]
     assert model["ramp"]["plan"]["soak_seconds"] == 600
     assert model["ramp"]["judgement"]["verdict"] == "wait"
-    assert model["ramp"]["judgement"]["reason"] == "it has answered 0 of 100 requests"
+    assert model["ramp"]["judgement"]["reason"].endswith("a:1 (it follows other traffic)")
     ended = (await api.delete("/models/iris/ramp")).json()
     assert (ended["traffic"]["challenger_percent"], ended["traffic"]["ramp"]) == (0, None)
     assert (await api.get("/models/iris")).json()["ramp"] is None

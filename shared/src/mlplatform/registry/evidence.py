@@ -1,6 +1,11 @@
 """What a replica has seen of a challenger since its traffic was last changed: for whoever decides how it goes on."""
 
-from pydantic import BaseModel, Field
+from typing import Annotated
+
+from pydantic import BaseModel, Field, NonNegativeInt
+
+_Sum = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""No limit is ever passed by what is not a number."""
 
 
 class Evidence(BaseModel):
@@ -12,17 +17,17 @@ class Evidence(BaseModel):
     """
 
     mark: str
-    assigned: int = 0
-    failed: int = 0
-    compared: int = 0
-    shadow_failed: int = 0
-    rows: int = 0
-    disagreement: float = Field(
+    assigned: NonNegativeInt = 0
+    failed: NonNegativeInt = 0
+    compared: NonNegativeInt = 0
+    shadow_failed: NonNegativeInt = 0
+    rows: NonNegativeInt = 0
+    disagreement: _Sum = Field(
         default=0.0,
         description="Added up over rows: 1 for another label, the relative difference of a number, at most 1.",
     )
-    champion_seconds: float = 0.0
-    challenger_seconds: float = 0.0
+    champion_seconds: _Sum = 0.0
+    challenger_seconds: _Sum = 0.0
 
     @property
     def tried(self) -> int:

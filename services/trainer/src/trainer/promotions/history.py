@@ -22,11 +22,12 @@ class Action(StrEnum):
     ROLLBACK = "rollback"
     ADOPT = "adopt"  # an alias that was set past this platform is taken as it is found
     CHALLENGE = "challenge"  # the champion stays, and another version is its challenger from now on
+    WITHDRAW = "withdraw"  # the champion stays, and nobody challenges it from now on
     TRAFFIC = "traffic"  # the champion stays, and shares its traffic with the challenger from now on
 
     @property
     def makes_champion(self) -> bool:
-        return self not in {Action.CHALLENGE, Action.TRAFFIC}
+        return self not in {Action.CHALLENGE, Action.WITHDRAW, Action.TRAFFIC}
 
 
 class Entry(BaseModel):
@@ -65,10 +66,10 @@ class Entry(BaseModel):
     def digest(self) -> str:
         """What `hash` should be."""
         without: dict[str, Any] = {"hash": True, "at": True}
-        if self.traffic is None:
-            without["traffic"] = True  # which entries did not always have
-        elif self.traffic.ramp is None:
-            without["traffic"] = {"ramp"}  # nor traffic this
+        # Entries did not always have traffic, nor traffic all that it has now.
+        without["traffic"] = self.traffic is None or {
+            name for name in ("ramp", "entry") if getattr(self.traffic, name) is None
+        }
         facts = self.model_dump(mode="json", exclude=without) | {"at": self.at.isoformat(timespec="microseconds")}
         return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -81,14 +82,16 @@ def next_entry(
     **why: Any,  # noqa: ANN401 # of as many types as an entry has fields, which checks them
 ) -> Entry:
     """The entry that comes after all others; `why` are its remaining fields."""
-    last = entries[-1] if entries else None
+    last, sequence = entries[-1] if entries else None, len(entries) + 1
+    traffic: TrafficPlan | None = why.pop("traffic", None)
     return Entry(
         model=model,
-        sequence=len(entries) + 1,
+        sequence=sequence,
         at=datetime.now(UTC),
         action=action,
         before=last.after if last else None,
         after=champion,
+        traffic=traffic and traffic.model_copy(update={"entry": sequence}),
         previous_hash=last.hash if last else BEGINNING,
         **why,
     ).sealed()
@@ -141,7 +144,12 @@ def changes(entries: Sequence[Entry]) -> list[Entry]:
 
 def traffic_of(entries: Sequence[Entry]) -> TrafficPlan | None:
     """Who challenges and gets what now. Another champion ends what was agreed with the one before."""
-    return entries[-1].traffic if entries else None
+    return entries[-1].traffic if entries and not is_withdrawn(entries) else None
+
+
+def is_withdrawn(entries: Sequence[Entry]) -> bool:
+    """Whether the challenger was taken away last, `traffic` telling which."""
+    return bool(entries) and entries[-1].action is Action.WITHDRAW
 
 
 def live_at(entries: Sequence[Entry], moment: datetime) -> Entry | None:

@@ -35,6 +35,7 @@ from trainer.promotions.history import (
     changes,
     first_break,
     held_since,
+    is_withdrawn,
     live_at,
     next_entry,
     rolled_back,
@@ -180,7 +181,7 @@ class Ledger:
             entries = self._with_adopted(connection, contract)
             if not entries:
                 return
-            moved = self._move_aliases(contract, succession(entries), traffic_of(entries))
+            moved = self._move_aliases(contract, entries)
             told = self._tell_traffic(contract, traffic_of(entries))
         if moved or told:
             self._events.changed(contract.model)
@@ -200,16 +201,20 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
             _log.warning("the aliases will follow later", model=contract.model, reason=str(error))
 
-    def _move_aliases(self, contract: Contract, line: list[str], traffic: Traffic | None) -> bool:
-        name = contract.registered_model
+    def _move_aliases(self, contract: Contract, entries: Sequence[Entry]) -> bool:
+        name, line, traffic = contract.registered_model, succession(entries), traffic_of(entries)
         wanted = {CHAMPION: line[-1], PREVIOUS: line[-2] if len(line) > 1 else None}
         found = self._registry.aliases(name)
         if traffic and traffic.challenger != line[-1]:
             wanted[CHALLENGER] = traffic.challenger
-        elif found.get(CHALLENGER) == line[-1]:
+        elif found.get(CHALLENGER) == line[-1] or is_withdrawn(entries):
             wanted[CHALLENGER] = None
-        changed = {alias: version for alias, version in wanted.items() if version != found.get(alias)}
-        for alias, version in changed.items():
+        changed = [alias for alias, version in wanted.items() if version != found.get(alias)]
+        # What gives up a version that has another role from now on comes last: a predictor that asks in between would
+        # find the version without any. In a promotion that is the champion's alias, in a rollback the previous one's.
+        kept = {version for version in wanted.values() if version}
+        for alias in sorted(changed, key=lambda alias: found.get(alias) in kept):
+            version = wanted[alias]
             if version is None:
                 self._registry.drop_alias(name, alias)
             else:

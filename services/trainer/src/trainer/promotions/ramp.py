@@ -85,7 +85,7 @@ def judge(
     now: datetime,
     seen: Iterable[Evidence],
     silent: Sequence[str] = (),
-    refused: Sequence[str] = (),
+    broken: Sequence[str] = (),
 ) -> Judgement:
     """What to do of the step that a challenger is in since a moment.
 
@@ -96,13 +96,13 @@ def judge(
         now: the present.
         seen: what each replica has seen.
         silent: the replicas that do not tell.
-        refused: those that found the challenger bad, and will not load it.
+        broken: those that refuse the challenger or answer nothing any more, as the reason to stop.
     """
     total = _total(plan, seen)
     left = since + timedelta(seconds=ramp.soak_seconds) - now
     alarm, following = _alarm(ramp, total), ramp.after(plan.challenger_percent)
-    if refused:
-        verdict, reason = Verdict.STOP, f"it is refused by {'; '.join(refused)}"
+    if broken:
+        verdict, reason = Verdict.STOP, "; ".join(broken)
     elif alarm:
         verdict, reason = Verdict.STOP, alarm
     elif silent:

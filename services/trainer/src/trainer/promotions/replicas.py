@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mlplatform.registry.evidence import Evidence
 from mlplatform.registry.manifest import CHAMPION
+from mlplatform.registry.traffic import Traffic
 
 _STEP_SECONDS = 1.0
 _SECONDS = 2.0
@@ -31,6 +32,16 @@ class Replica(BaseModel):
         """The versions that it has, by role."""
         roles = {role: version for role, version in self.wanted.items() if version in self.loaded}
         return {**roles, **({CHAMPION: self.version} if self.version else {})}
+
+    def silence(self, traffic: Traffic) -> str | None:
+        """Why it does not tell yet of a challenger under a traffic, if so."""
+        if self.trouble:
+            return self.trouble
+        if traffic.challenger not in self.loaded:
+            return f"version {traffic.challenger} is not loaded"
+        if self.evidence is None or self.evidence.mark != traffic.mark:
+            return "it follows other traffic"
+        return None
 
 
 class Replicas(Protocol):

@@ -3,31 +3,44 @@
 What is known of a ramp lies in the history alone, so that a round needs nothing of the one before.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from time import sleep
 
 import structlog
 
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import PlatformError
-from trainer.promotions.history import Entry, rolled_back
-from trainer.promotions.ledger import Ledger
+from trainer.promotions.history import Entry
 from trainer.promotions.ramp import Judgement, Verdict, judge
 from trainer.promotions.replicas import Replica, Replicas
 from trainer.promotions.traffic import TrafficControl
 
 ACTOR = "ramp"
 
+_YOUNG = timedelta(minutes=1)
+_ASKED = 3
+_PAUSE_SECONDS = 4.0
+"""A replica that restarts is back before it was asked so often; a round has a minute for all models."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Steward:
-    """Judges by what the replicas have seen."""
+    """Judges by what the replicas have seen; `now` and `pause` are the clock and the sleep."""
 
-    def __init__(self, ledger: Ledger, traffic: TrafficControl, replicas: Replicas) -> None:
-        self._ledger = ledger
+    def __init__(
+        self,
+        traffic: TrafficControl,
+        replicas: Replicas,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: Callable[[float], None] = sleep,
+    ) -> None:
         self._traffic = traffic
         self._replicas = replicas
+        self._now = now
+        self._pause = pause
 
     def go_round(self) -> None:
         """Look after every model; what cannot be done now is done in a later round."""
@@ -45,7 +58,8 @@ class Steward:
         if step is None or step.traffic is None or step.traffic.ramp is None:
             return None
         plan, ramp = step.traffic, step.traffic.ramp
-        judgement = verdict_on(step, self._replicas.of(contract.model))
+        replicas, lost = self._ask(step)
+        judgement = verdict_on(step, replicas, lost, now=self._now())
         if judgement is None:
             return None
         if judgement.verdict is Verdict.ADVANCE:
@@ -54,30 +68,50 @@ class Steward:
         elif judgement.verdict is Verdict.STOP:
             self._traffic.go_on(contract, step, 0, reason=f"stopped: {judgement.reason}", actor=ACTOR)
         elif judgement.verdict is Verdict.DONE and ramp.promotes:
-            self._ledger.promote(
-                contract,
-                plan.challenger,
-                reason=judgement.reason,
-                actor=ACTOR,
-                expected_champion=step.after,
-                # Who let it challenge although it was rolled back once, has forced it already.
-                force=plan.challenger in rolled_back(self._ledger.entries(contract)),
-            )
+            self._traffic.finish_ramp(contract, step, reason=judgement.reason, actor=ACTOR)
         return judgement
 
+    def _ask(self, step: Entry) -> tuple[list[Replica], set[str]]:
+        """What the replicas say, and the addresses of those that stay silent for longer than a restart takes: there the
+        challenger hangs, say. While a step is young nobody is waited for.
+        """
+        replicas = self._replicas.of(step.model)
+        lost = _in_trouble(replicas)
+        if self._now() - step.at < _YOUNG:
+            return replicas, set()
+        for _ in range(1, _ASKED):
+            if not lost:
+                break
+            self._pause(_PAUSE_SECONDS)
+            replicas = self._replicas.of(step.model)
+            lost &= _in_trouble(replicas)
+        return replicas, lost
 
-def verdict_on(step: Entry, replicas: Sequence[Replica]) -> Judgement | None:
-    """What would be done now of a step, and why; none when no ramp goes on from there."""
+
+def verdict_on(
+    step: Entry, replicas: Sequence[Replica], lost: Collection[str] = (), *, now: datetime | None = None
+) -> Judgement | None:
+    """What would be done now of a step, and why; none when no ramp goes on from there. `lost` are the addresses of
+    replicas that are given up.
+    """
     plan = step.traffic
     if plan is None or plan.ramp is None:
         return None
-    refused = {replica.address: replica.refused.get(plan.challenger) for replica in replicas}
+    silent = {replica.address: why for replica in replicas if (why := replica.silence(plan))}
+    refused = {replica.address: why for replica in replicas if (why := replica.refused.get(plan.challenger))}
     return judge(
         plan,
         plan.ramp,
         since=step.at,
-        now=datetime.now(UTC),
+        now=now or datetime.now(UTC),
         seen=[replica.evidence for replica in replicas if replica.evidence],
-        silent=[f"{replica.address} ({replica.trouble})" for replica in replicas if replica.trouble],
-        refused=[f"{address} ({why['reason']})" for address, why in refused.items() if why],
+        silent=[f"{address} ({why})" for address, why in silent.items()],
+        broken=[
+            *(f"{address} refuses to load it ({why['reason']})" for address, why in refused.items()),
+            *(f"{address} answers nothing any more ({why})" for address, why in silent.items() if address in lost),
+        ],
     )
+
+
+def _in_trouble(replicas: Sequence[Replica]) -> set[str]:
+    return {replica.address for replica in replicas if replica.trouble}

@@ -4,7 +4,7 @@ Each change is an entry of the history, so that any process can go on with what 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from mlplatform.contracts import Contract
@@ -17,7 +17,7 @@ from trainer.errors import (
     VersionRejected,
     VersionRolledBack,
 )
-from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of
+from trainer.promotions.history import Action, Entry, is_withdrawn, next_entry, rolled_back, traffic_of
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.ramp import Ramp, TrafficPlan
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry
@@ -69,6 +69,24 @@ class TrafficControl:
                 reason=reason,
                 forced=force,
                 traffic=plan,
+            )
+
+        return self._ledger.append(contract, decide)
+
+    def withdraw(self, contract: Contract, *, reason: str, actor: str) -> Entry:
+        """Let nobody challenge the champion any more; what the challenger had ends.
+
+        Raises:
+            ChallengerMissing: nobody does.
+        """
+
+        def decide(entries: Sequence[Entry]) -> Entry:
+            plan = self._plan(contract, entries).model_copy(
+                update={"challenger_percent": 0.0, "shadow": False, "expires_at": None, "ramp": None}
+            )
+            champion = _champion(contract, entries)
+            return next_entry(
+                contract.model, entries, Action.WITHDRAW, champion, actor=actor, reason=reason, traffic=plan
             )
 
         return self._ledger.append(contract, decide)
@@ -128,6 +146,31 @@ class TrafficControl:
             raise RampMissing(f"no ramp of {contract.model} is under way")
         return self.go_on(contract, step, 0, reason=reason, actor=actor)
 
+    def finish_ramp(self, contract: Contract, step: Entry, *, reason: str, actor: str) -> Entry:
+        """Let the challenger of a ramp be champion.
+
+        Raises:
+            RampMissing: something else was said since that step.
+            ModelVersionNotFound, VersionUnverified: as when a version is promoted.
+        """
+        plan = _granted(contract, step)
+        self._ledger.verified(contract, plan.challenger)
+
+        def decide(entries: Sequence[Entry]) -> Entry:
+            _expect_last(contract, step, entries)
+            return next_entry(
+                contract.model,
+                entries,
+                Action.PROMOTE,
+                plan.challenger,
+                actor=actor,
+                reason=reason,
+                # Who let it challenge although it was rolled back once, has forced it already.
+                forced=plan.challenger in rolled_back(entries),
+            )
+
+        return self._ledger.append(contract, decide)
+
     def go_on(self, contract: Contract, step: Entry, percent: float, *, reason: str, actor: str) -> Entry:
         """The next share of a ramp, or 0 to end it.
 
@@ -136,10 +179,9 @@ class TrafficControl:
         """
 
         def decide(entries: Sequence[Entry]) -> Entry:
-            if step.traffic is None or entries[-1].sequence != step.sequence:
-                raise RampMissing(f"the ramp of {contract.model} went on or ended meanwhile")
+            _expect_last(contract, step, entries)
             ends: dict[str, object] = {} if percent else {"shadow": False, "ramp": None}
-            plan = step.traffic.model_copy(update={"challenger_percent": percent, **ends})
+            plan = _granted(contract, step).model_copy(update={"challenger_percent": percent, **ends})
             return _entry(contract, entries, plan, reason=reason, actor=actor)
 
         return self._ledger.append(contract, decide)
@@ -150,11 +192,13 @@ class TrafficControl:
         return entries[-1] if entries and entries[-1].traffic and entries[-1].traffic.ramp else None
 
     def _plan(self, contract: Contract, entries: Sequence[Entry], *, is_end: bool = False) -> TrafficPlan:
-        """What the challenger has now; what the history says goes before the alias."""
+        """What the challenger has now, nothing once time is up; what the history says goes before the alias."""
         champion, now = _champion(contract, entries), traffic_of(entries)
         alias = self._registry.aliases(contract.registered_model).get(CHALLENGER)
         if now and now.challenger != champion:
-            return now
+            return now.model_copy(update={"challenger_percent": 0.0}) if now.is_over(datetime.now(UTC)) else now
+        if is_withdrawn(entries):
+            alias = None  # which has not followed yet
         if alias in {None, champion} and not is_end:
             raise ChallengerMissing(f"{contract.model} has no challenger beside its champion")
         return TrafficPlan(challenger=alias or champion, challenger_percent=0, salt=uuid4().hex)
@@ -164,6 +208,17 @@ def _champion(contract: Contract, entries: Sequence[Entry]) -> str:
     if not entries:
         raise ChallengerMissing(f"{contract.model} has no champion beside which there could be a challenger")
     return entries[-1].after
+
+
+def _granted(contract: Contract, step: Entry) -> TrafficPlan:
+    if step.traffic is None:
+        raise RampMissing(f"entry {step.sequence} of {contract.model} is no step of a ramp")
+    return step.traffic
+
+
+def _expect_last(contract: Contract, step: Entry, entries: Sequence[Entry]) -> None:
+    if entries[-1].sequence != step.sequence:
+        raise RampMissing(f"the ramp of {contract.model} went on or ended meanwhile")
 
 
 def _entry(contract: Contract, entries: Sequence[Entry], traffic: TrafficPlan, *, reason: str, actor: str) -> Entry:

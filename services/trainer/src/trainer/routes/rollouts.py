@@ -22,6 +22,14 @@ class ChallengerRequest(BaseModel):
     force: bool = Field(default=False, description="Even if the gate rejected it, or it was rolled back before.")
 
 
+class WithdrawalRequest(BaseModel):
+    """Why nobody is to challenge the champion any more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
 class TrafficRequest(BaseModel):
     """How to share the champion's traffic with the challenger."""
 
@@ -64,6 +72,11 @@ def rollout_routes(traffic: TrafficControl) -> APIRouter:
         return traffic.challenge(
             contract_of(model), asked.version, reason=asked.reason, actor=actor_of(request), force=asked.force
         )
+
+    @routes.delete("/{model}/challenger", summary="Take the challenger away")
+    def withdraw(model: str, asked: WithdrawalRequest, request: Request) -> Entry:
+        """The entry of the history that this became; `traffic` names the version. What it had ends."""
+        return traffic.withdraw(contract_of(model), reason=asked.reason, actor=actor_of(request))
 
     @routes.put("/{model}/traffic", summary="Share the champion's traffic with the challenger")
     def share(model: str, asked: TrafficRequest, request: Request) -> Entry:
