@@ -37,7 +37,7 @@ class Unexportable(GaussianNB):  # type: ignore[misc] # sklearn has no types
 
 
 def recipe(**candidates: Callable[[], BaseEstimator]) -> Recipe:
-    return replace(RECIPES["iris"], candidates=candidates)
+    return replace(RECIPES["iris"], candidates=candidates, repeats=1)
 
 
 def weak() -> BaseEstimator:

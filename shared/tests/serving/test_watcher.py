@@ -5,6 +5,7 @@ from pathlib import Path
 
 import anyio.lowlevel
 import pytest
+import structlog
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
 from shared.tests.serving.replica import Replica
 from structlog.testing import capture_logs
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from mlplatform.contracts import HOUSING, Contract
 from mlplatform.registry import TRAFFIC_TAG, StoredVersion, Traffic
 from mlplatform.runtime import LiveModel
+from mlplatform.serving import watcher
 from mlplatform.testing import InMemoryRegistry
 from mlplatform.verification import load
 
@@ -371,10 +373,11 @@ async def test_a_start_waits_for_no_version_but_the_one_that_serves(
 
 
 async def test_a_challenger_that_cannot_be_brought_is_told_once_and_asked_for_less_often(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish
+    replica: Replica, registry: InMemoryRegistry, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish("1")
     registry.challenger = "9"
+    monkeypatch.setattr(watcher, "_log", structlog.get_logger())  # one that nobody has bound to an output yet
     with capture_logs() as logs:
         for _ in range(3):
             await replica.check()
