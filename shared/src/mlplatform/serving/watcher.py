@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from math import inf
 from time import monotonic, time
 from typing import NamedTuple
@@ -103,7 +104,7 @@ class Watcher:
         traffic = read_traffic(self._wanted.tags.get(TRAFFIC_TAG))
         if traffic is None or traffic.challenger != self.aliases.get(CHALLENGER):
             return None
-        return None if traffic.expires_at and traffic.expires_at.timestamp() <= time() else traffic
+        return None if traffic.is_over(datetime.now(UTC)) else traffic
 
     async def start_from_cache(self) -> None:
         """Serve what served last, whether the registry is up or not. A cache that is no good is done without."""

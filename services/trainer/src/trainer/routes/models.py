@@ -169,7 +169,7 @@ def _summary(contract: Contract, registry: Registry, ledger: Ledger) -> dict[str
 def _traffic(traffic: Traffic | None, aliases: Mapping[str, str]) -> TrafficSummary | None:
     if traffic is None:
         return None
-    in_time = traffic.expires_at is None or traffic.expires_at > datetime.now(UTC)
+    in_time = not traffic.is_over(datetime.now(UTC))
     gets_any = bool(traffic.challenger_percent or traffic.shadow)
     is_active = gets_any and in_time and aliases.get(CHALLENGER) == traffic.challenger
     return TrafficSummary(**traffic.model_dump(exclude={"salt"}), is_active=is_active)
