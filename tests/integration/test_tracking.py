@@ -105,7 +105,7 @@ def test_each_candidate_is_a_run_under_the_training(trained: TrainedVersion, mlf
     for run in nested:
         assert run.info.status == "FINISHED"
         assert run.data.params
-        assert len(client.get_metric_history(run.info.run_id, "cv_accuracy")) == 5
+        assert len(client.get_metric_history(run.info.run_id, "cv_accuracy")) == RECIPES["iris"].validation_fits
     parent = client.get_run(trained.run_id)
     assert parent.data.metrics == pytest.approx(trained.metrics)
     assert parent.data.tags["reason"] == "an integration test"

@@ -1,8 +1,9 @@
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, update
+from sqlalchemy import Engine, event, insert, update
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.telemetry.metrics import Figure
@@ -15,6 +16,8 @@ from trainer.promotions.ledger import Ledger
 from trainer.promotions.traffic import TrafficControl
 from trainer.testing import InMemoryModels
 from trainer.upkeep import FIRST_START
+
+WAITS = {"attempt": 0, "state": "queued", "stage": "waiting", "percent": 0}
 
 
 @pytest.fixture
@@ -67,11 +70,32 @@ def test_a_job_that_waits_or_is_at_work_has_an_age(engine: Engine, jobs: JobStor
     with engine.begin() as connection:
         row = connection.execute(tables.jobs.select()).one()
         earlier = row.created_at.replace(year=row.created_at.year - 1)
-        connection.execute(update(tables.jobs).values(created_at=earlier))
+        connection.execute(insert(tables.job_events).values(job=job.id, at=earlier, **WAITS))
     assert read(engine, figures.QUEUE_AGE, "iris") == pytest.approx(365 * 86_400, rel=0.01)
-    assert jobs.start(job.id, "training@one")
+    started = jobs.start(job.id, "training@one")
+    assert started
     assert read(engine, figures.QUEUE_AGE, "iris") == 0
     assert 0 < read(engine, figures.RUNNING_AGE, "iris") < 60
+    assert jobs.hand_back(started)
+    assert 0 < read(engine, figures.QUEUE_AGE, "iris") < 60
+
+
+def test_a_database_that_hangs_is_told_in_time_and_asked_nothing_more_until_it_answers(engine: Engine) -> None:
+    may_answer, asked = threading.Event(), threading.Semaphore(0)
+
+    def hang(*_: object) -> None:
+        asked.release()
+        assert may_answer.wait(10)
+
+    event.listen(engine, "before_cursor_execute", hang)
+    hung = Figures(engine, patience_seconds=0.05)
+    assert hung.read() == {figures.REACHABLE: {(): 0}}
+    assert hung.read() == {figures.REACHABLE: {(): 0}}
+    assert asked.acquire(timeout=10)
+    assert not asked.acquire(blocking=False)
+    may_answer.set()
+    answers = Figures(engine).read()
+    assert answers[figures.REACHABLE] == {(): 1}
 
 
 def test_promotions_are_counted_and_the_last_one_names_the_champion(engine: Engine) -> None:

@@ -4,12 +4,24 @@ So they are true whichever process did the work, and survive every restart. Each
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise, product
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, ColumnElement, Connection, Engine, Executable, RowMapping, case, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    RowMapping,
+    ScalarSelect,
+    case,
+    func,
+    select,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlplatform.contracts import CONTRACTS
@@ -107,11 +119,23 @@ _log = structlog.get_logger(__name__)
 class Figures:
     """Reads them from a database; when that does not answer, they are missing and `REACHABLE` says so."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience_seconds: float = 3.0) -> None:
         self._engine = engine
+        self._patience_seconds = patience_seconds  # less than Prometheus has with a scrape
+        self._reader = ThreadPoolExecutor(1, "figures")
+        self._reading: Future[Readings] | None = None
 
     def read(self) -> Readings:
-        """All of them, as of now."""
+        """All of them, as of now; a database that hangs is asked nothing more until it has answered."""
+        if self._reading is None or self._reading.done():
+            self._reading = self._reader.submit(self._read)
+        try:
+            return self._reading.result(self._patience_seconds)
+        except TimeoutError:
+            _log.warning("jobs and promotions cannot be counted", reason="the database hangs")
+            return {REACHABLE: {(): 0}}
+
+    def _read(self) -> Readings:
         try:
             with self._engine.connect() as connection:
                 return {
@@ -137,7 +161,7 @@ def _of_jobs(connection: Connection) -> Readings:
         if row["state"] in _ACTIVE:
             active[row["model"], row["state"]] += row["jobs"]
             is_queued = row["state"] == State.QUEUED
-            age = datetime.now(UTC).timestamp() - _moment(row["created" if is_queued else "started"])
+            age = datetime.now(UTC).timestamp() - _moment(row["queued" if is_queued else "started"])
             ages = of_model[QUEUE_AGE if is_queued else RUNNING_AGE]
             ages[key] = max(ages[key], age)
             continue
@@ -159,12 +183,19 @@ def _job_query(connection: Connection) -> Executable:
         trigger,
         func.count().label("jobs"),
         func.sum(jobs.c.attempts).label("attempts"),
-        func.min(jobs.c.created_at).label("created"),
+        func.min(case((jobs.c.state == State.QUEUED, _queued_at()))).label("queued"),
         func.min(jobs.c.started_at).label("started"),
         func.max(jobs.c.finished_at).label("finished"),
         func.sum(seconds(jobs.c.started_at) - seconds(jobs.c.created_at)).label("waited"),
         func.sum(seconds(jobs.c.finished_at) - seconds(jobs.c.started_at)).label("took"),
     ).group_by(jobs.c.model, jobs.c.state, trigger)
+
+
+def _queued_at() -> ScalarSelect[Any]:
+    """When a job began to wait: at first, or when its last attempt was over."""
+    mine = (job_events.c.job == jobs.c.id, job_events.c.attempt == jobs.c.attempts)
+    waits = select(func.min(job_events.c.at)).where(*mine, job_events.c.state == State.QUEUED)
+    return waits.correlate(jobs).scalar_subquery()
 
 
 def _of_stages(connection: Connection) -> Values:
