@@ -12,7 +12,7 @@ from trainer.options import Options
 from trainer.patience import Patience, PatientTracker
 from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
-from trainer.promotions.ledger import Ledger
+from trainer.promotions.ledger import ANYBODY, Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.promotions.replicas import HttpReplicas
 from trainer.promotions.steward import Steward
@@ -77,7 +77,15 @@ class RegisteredTraining:
     def promote(self, trained: TrainedVersion, job: Job) -> None:
         contract, actor = contract_of(job.model), _actor(job)
         with self._tracing.step("promote", {"model.version": trained.version}):
-            self._patience.ask(lambda: self._ledger.promote(contract, trained.version, reason=job.reason, actor=actor))
+            self._patience.ask(
+                lambda: self._ledger.promote(
+                    contract,
+                    trained.version,
+                    reason=job.reason,
+                    actor=actor,
+                    expected_champion=trained.champion or ANYBODY,  # it is better than that one, not than any other
+                )
+            )
 
     def hold(self, trained: TrainedVersion, job: Job) -> None:
         contract, actor = contract_of(job.model), _actor(job)

@@ -60,6 +60,9 @@ def run_job(job_id: str, jobs: JobStore, training: Training, worker: str) -> Non
         except TrainingCancelled:
             _log.info("training cancelled")
             jobs.cancelled(job)
+        except DatabaseUnavailable as error:
+            # What it kept is not known, a promotion perhaps: the next attempt finds out.
+            _log.warning("the attempt cannot be told; its lease runs out", error=str(error))
         except PlatformError as error:
             _log.warning("training failed", error=str(error))
             jobs.fail(job, f"{type(error).__name__}: {error}")

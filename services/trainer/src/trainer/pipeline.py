@@ -51,7 +51,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """A registered version that no alias points at yet."""
+    """A registered version that no alias points at yet; `champion` is the one that it met, if it met one."""
 
     registered_model: str
     version: str
@@ -59,6 +59,7 @@ class TrainedVersion:
     candidate: str
     metrics: dict[str, float]
     decision: Decision
+    champion: str | None = None
 
 
 def train(
@@ -119,7 +120,13 @@ def train(
         version = tracker.register(_release(recipe, winner, parts, {**origin, **outcome}, judgement.decision, card))
     progress("registered", 100)
     return TrainedVersion(
-        contract.registered_model, version, run_id, winner.candidate.name, winner.metrics, judgement.decision
+        contract.registered_model,
+        version,
+        run_id,
+        winner.candidate.name,
+        winner.metrics,
+        judgement.decision,
+        judgement.champion,
     )
 
 

@@ -69,7 +69,15 @@ class CeleryQueue:
                 messages = connection.channel().client.lrange(_TRAININGS, 0, -1)
             except connection.recoverable_connection_errors as error:
                 raise BrokerUnavailable("the broker is away; nobody knows what waits") from error
-        return {json.loads(message)["headers"]["id"] for message in messages}
+        return {job for message in messages if (job := _id_in(message))}
+
+
+def _id_in(message: bytes) -> str | None:
+    """The job that a message names; none of what is not one of ours."""
+    try:
+        return str(json.loads(message)["headers"]["id"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def create_celery(settings: TrainerSettings) -> Celery:

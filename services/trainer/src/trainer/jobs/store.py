@@ -41,7 +41,7 @@ class JobStore:
         """A queued job.
 
         Raises:
-            TrainingInProgress: the model has an active job, maybe of the same key; the message names it.
+            TrainingInProgress: the model has an active job, or there is one of the same key; the message names it.
         """
         job = {
             "id": str(uuid_utils.uuid7()),
@@ -63,10 +63,10 @@ class JobStore:
                 connection.execute(insert(jobs).values(job))
                 note_event(connection, str(job["id"]), _now())
         except IntegrityError:
-            active = self.active(contract)
+            active = (self.of_key(key) if key else None) or self.active(contract)
             if active is None:  # it ended between the two statements
                 return self.create(contract, reason, key, options, traceparent)
-            raise TrainingInProgress(f"{contract.model} is being trained by job {active.id}", active.id) from None
+            raise TrainingInProgress(f"{active.model} is being trained by job {active.id}", active.id) from None
         return Job.model_validate(job)
 
     def get(self, job_id: str) -> Job:
@@ -211,14 +211,13 @@ class JobStore:
             JobNotFound: no job has that id.
             JobFinished: it is at its end.
         """
-        job = self.get(job_id)
-        if job.state is State.QUEUED:
-            self._finish(job, State.CANCELLED)
-        elif job.state.is_active:
-            self._change(job, is_unwanted=True)
-        else:
-            raise JobFinished(f"job {job_id} has ended as {job.state}")
-        return self.get(job_id)
+        while True:  # until what was read is still so when it is written
+            job = self.get(job_id)
+            if not job.state.is_active:
+                raise JobFinished(f"job {job_id} has ended as {job.state}")
+            is_queued = job.state is State.QUEUED
+            if self._finish(job, State.CANCELLED) if is_queued else self._change(job, is_unwanted=True):
+                return self.get(job_id)
 
     def is_unwanted(self, job: Job) -> bool:
         """Whether somebody has asked for its end."""
@@ -228,9 +227,9 @@ class JobStore:
         """The end that somebody asked for."""
         self._finish(job, State.CANCELLED)
 
-    def _finish(self, job: Job, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
+    def _finish(self, job: Job, state: State, **values: Any) -> bool:  # noqa: ANN401 # columns
         with self._transaction() as connection:
-            _end(connection, job, state, **values)
+            return _end(connection, job, state, **values)
 
     def _change(self, job: Job, **values: Any) -> bool:  # noqa: ANN401 # columns
         with self._transaction() as connection:
@@ -260,9 +259,11 @@ def _change(connection: Connection, job: Job, **values: Any) -> bool:  # noqa: A
     return changed
 
 
-def _end(connection: Connection, job: Job, state: State, **values: Any) -> None:  # noqa: ANN401 # columns
-    if _change(connection, job, state=state, stage="finished", finished_at=_now(), **values):
+def _end(connection: Connection, job: Job, state: State, **values: Any) -> bool:  # noqa: ANN401 # columns
+    ends = _change(connection, job, state=state, stage="finished", finished_at=_now(), **values)
+    if ends:
         end_attempt(connection, job.id, state, _now())
+    return ends
 
 
 def _now() -> datetime:

@@ -26,6 +26,7 @@ from trainer.errors import (
     DatabaseUnavailable,
     NothingToRollBackTo,
     RegistryRefused,
+    VersionRejected,
     VersionRolledBack,
     VersionUnverified,
 )
@@ -42,7 +43,7 @@ from trainer.promotions.history import (
     succession,
     traffic_of,
 )
-from trainer.promotions.registry import Registry, Version
+from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
 ANYBODY = "*"
 """Expected of a champion that may be any."""
@@ -85,20 +86,24 @@ class Ledger:
             ModelVersionNotFound: there is no such version.
             VersionUnverified: it was not registered by this platform's pipeline.
             ChampionChanged: the champion is not the expected one.
-            VersionRolledBack: it was taken back, and `force` is not given.
+            VersionRolledBack, VersionRejected: it was taken back, or the gate rejected it, and `force` is not given.
         """
-        self.verified(contract, version)
+        verdict = self.verified(contract, version)["tags"].get(VERDICT_TAG)
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             champion = entries[-1].after if entries else None
             if expected_champion not in {ANYBODY, champion}:
                 raise ChampionChanged(f"{contract.model} is served by version {champion}, not {expected_champion}")
-            done = next((entry for entry in entries if _is_of_job(entry, actor, version)), None)
+            done = next((entry for entry in entries if _is_of_job(entry, actor)), None)
             if done or (entries and champion == version):
                 return done or changes(entries)[-1]
             if version in rolled_back(entries) and not force:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
+                )
+            if verdict == REJECTED and not force:
+                raise VersionRejected(
+                    f"the gate rejected version {version} of {contract.model}; force it if it must be"
                 )
             entry = next_entry(
                 contract.model, entries, Action.PROMOTE, version, actor=actor, reason=reason, forced=force
@@ -278,5 +283,5 @@ def _entries(connection: Connection, contract: Contract) -> list[Entry]:
     return [Entry.model_validate(row) for row in connection.execute(mine)]
 
 
-def _is_of_job(entry: Entry, actor: str, version: str) -> bool:
-    return actor.startswith("job:") and (entry.action, entry.actor, entry.after) == (Action.PROMOTE, actor, version)
+def _is_of_job(entry: Entry, actor: str) -> bool:
+    return actor.startswith("job:") and (entry.action, entry.actor) == (Action.PROMOTE, actor)

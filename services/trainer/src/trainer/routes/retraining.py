@@ -104,14 +104,14 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         # The header keeps nginx from collecting events until a buffer is full.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(job, fresh, jobs), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(_events(job, after, fresh, jobs), media_type="text/event-stream", headers=headers)
 
     return routes
 
 
-async def _events(job: Job, fresh: list[JobEvent], jobs: JobStore) -> AsyncIterator[str]:
+async def _events(job: Job, seen: int, fresh: list[JobEvent], jobs: JobStore) -> AsyncIterator[str]:
     """Source: HTML Living Standard, section Server-sent events."""
-    seen, silent = 0, 0.0
+    silent = 0.0
     while True:
         for event in fresh:
             yield _event(event, job)
