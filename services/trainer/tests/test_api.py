@@ -6,13 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from mlplatform.contracts import IRIS
 from mlplatform.telemetry.registry import RegistryMetrics
 from trainer.api import create_app, metrics_of
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.figures import Figures
-from trainer.jobs import JobStore
+from trainer.jobs import JobEvent, JobStore
 from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
 from trainer.routes.retraining import retraining_routes
@@ -281,3 +283,23 @@ async def test_a_job_tells_who_has_tried_it(api: httpx.AsyncClient, jobs: JobSto
     history = (await api.get(location)).json()["attempt_history"]
     told = [(attempt["number"], attempt["worker"], attempt["outcome"]) for attempt in history]
     assert told == [(1, "training@one", "handed back"), (2, "training@two", None)]
+
+
+async def test_a_listener_who_connects_again_to_a_job_at_work_is_told_nothing_twice(jobs: JobStore) -> None:
+    class EndsMeanwhile(JobStore):
+        """Whose job ends right after the first look."""
+
+        def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
+            found = super().events(job_id, after)
+            if jobs.get(job_id).state.is_active:
+                jobs.refuse(jobs.get(job_id), "as a test does")
+            return found
+
+    job = jobs.create(IRIS, "new data")
+    (seen,) = jobs.events(job.id)
+    app = FastAPI()
+    app.include_router(retraining_routes(EndsMeanwhile(jobs._engine), InMemoryQueue()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
+        told = await client.get(f"/retrain/{job.id}/events", headers={"Last-Event-ID": str(seen.sequence)})
+    ids = [int(line.removeprefix("id: ")) for line in told.text.splitlines() if line.startswith("id: ")]
+    assert ids == [seen.sequence + 1]

@@ -7,7 +7,7 @@ from mlplatform.contracts import HOUSING, Contract, contract_of
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
-from trainer.errors import ParityCheckFailed
+from trainer.errors import DatabaseUnavailable, ParityCheckFailed
 from trainer.execution import run_job
 from trainer.gate.decision import Decision, Reason, Verdict
 from trainer.jobs import Job, JobStore, State
@@ -200,3 +200,19 @@ def test_a_job_that_nobody_wants_promotes_nothing_even_if_its_training_is_over(j
     done = jobs.get(job.id)
     assert (done.state, done.version) == (State.CANCELLED, "1")
     assert training.champions == {}
+
+
+def test_a_promotion_that_could_not_be_written_down_is_found_by_the_next_attempt(jobs: JobStore) -> None:
+    class Forgetful(JobStore):
+        def promoted(self, job: Job, *, version: str) -> None:
+            raise DatabaseUnavailable(f"the connection was lost before version {version} of {job.model} was noted")
+
+    training = InstantTraining()
+    job = jobs.create(HOUSING, "new data")
+    run_job(job.id, Forgetful(jobs._engine), training, "training@one")
+    lost = jobs.get(job.id)
+    assert lost.state.is_active
+    assert jobs.requeue(lost)
+    run_job(job.id, jobs, training, "training@two")
+    done = jobs.get(job.id)
+    assert (done.state, done.version, training.trained) == (State.PROMOTED, "1", 1)

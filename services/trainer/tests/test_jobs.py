@@ -205,3 +205,23 @@ def test_the_database_refuses_to_end_an_attempt_twice(jobs: JobStore) -> None:
     with pytest.raises(IntegrityError, match="not rewritten"), jobs._engine.begin() as connection:
         connection.execute(update(job_attempts).values(outcome="promoted"))
     assert jobs.attempts(job.id) == before
+
+
+def test_a_job_that_begins_while_it_is_called_off_is_called_off(jobs: JobStore) -> None:
+    class Late(JobStore):
+        """Reads the job just before a worker takes it."""
+
+        def get(self, job_id: str) -> Job:
+            job = super().get(job_id)
+            if job.state is State.QUEUED:
+                assert jobs.start(job_id, "training@one")
+            return job
+
+    job = jobs.create(HOUSING, "new data")
+    assert Late(jobs._engine).cancel(job.id).is_unwanted
+
+
+def test_one_key_for_two_models_at_the_same_moment_names_the_job_that_has_it(jobs: JobStore) -> None:
+    first = jobs.create(HOUSING, "new data", key="key")
+    with pytest.raises(TrainingInProgress, match=first.id):
+        jobs.create(IRIS, "new data", key="key")

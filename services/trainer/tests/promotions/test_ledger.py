@@ -7,9 +7,17 @@ from sqlalchemy.exc import IntegrityError
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
 from trainer.db.tables import promotions
-from trainer.errors import ChampionChanged, NothingToRollBackTo, RegistryRefused, VersionRolledBack, VersionUnverified
+from trainer.errors import (
+    ChampionChanged,
+    NothingToRollBackTo,
+    RegistryRefused,
+    VersionRejected,
+    VersionRolledBack,
+    VersionUnverified,
+)
 from trainer.promotions.history import Action, Entry
 from trainer.promotions.ledger import Ledger
+from trainer.promotions.registry import VERDICT_TAG
 from trainer.testing import InMemoryModels
 
 NAME = IRIS.registered_model
@@ -236,3 +244,27 @@ def test_no_version_that_has_a_role_before_and_after_is_ever_without_one(
         stays = before & set(watched.aliases(NAME).values())
         assert watched.found
         assert all(stays <= set(found.values()) for found in watched.found)
+
+
+def test_a_version_that_the_gate_rejected_serves_only_by_force(ledger: Ledger, models: InMemoryModels) -> None:
+    models.registered[NAME, "2"][VERDICT_TAG] = "reject"
+    promote(ledger, "1")
+    with pytest.raises(VersionRejected):
+        promote(ledger, "2")
+    assert ledger.promote(IRIS, "2", reason="it is known better", actor="ann", force=True).forced
+    assert models.aliases(NAME) == {"champion": "2", "previous": "1"}
+
+
+def test_two_attempts_of_a_job_promote_one_version(ledger: Ledger) -> None:
+    first = promote(ledger, "1", actor="job:7")
+    assert promote(ledger, "2", actor="job:7") == first
+    assert [entry.after for entry in ledger.entries(IRIS)] == ["1"]
+
+
+def test_a_rollback_to_a_version_that_was_deleted_changes_nothing(ledger: Ledger, models: InMemoryModels) -> None:
+    promote(ledger, "1")
+    promote(ledger, "2")
+    del models.registered[NAME, "1"]
+    with pytest.raises(ModelVersionNotFound):
+        rollback(ledger)
+    assert ledger.entries(IRIS)[-1].after == "2"

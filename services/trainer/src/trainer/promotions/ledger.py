@@ -117,12 +117,14 @@ class Ledger:
 
         Raises:
             NothingToRollBackTo: there was none.
+            ModelVersionNotFound: it is not in the registry any more.
         """
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             line = succession(entries)
             if len(line) < 2:  # noqa: PLR2004 # the champion and the one before
                 raise NothingToRollBackTo(f"{contract.model} has had no champion before this one")
+            self.verified(contract, line[-2])  # an alias cannot point at what was deleted meanwhile
             entry = next_entry(contract.model, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
             _write(connection, entry)
         self._settle_soon(contract)
