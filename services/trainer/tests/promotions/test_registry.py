@@ -41,3 +41,11 @@ def test_a_refusal_says_what_the_registry_said() -> None:
 def test_a_page_instead_of_an_answer_is_none() -> None:
     with closing(answering(200, "<html>sign in</html>")) as registry, pytest.raises(RegistryUnavailable, match="JSON"):
         registry.aliases("IrisBestModel")
+
+
+def test_what_is_no_number_is_a_version_that_is_not_there() -> None:
+    with closing(answering(400)) as registry:
+        with pytest.raises(ModelVersionNotFound):
+            registry.version("IrisBestModel", "latest")
+        with pytest.raises(ModelVersionNotFound):
+            registry.file("IrisBestModel", "latest", "card.json")

@@ -131,6 +131,8 @@ class MlflowRegistry:
             return
 
     def version(self, registered_model: str, version: str) -> Version:
+        if not version.isdecimal():  # for MLflow a bad request, for whoever asks a version that is not there
+            raise ModelVersionNotFound(f"{registered_model} has no version {version}")
         body = self._ask("GET", "model-versions/get", name=registered_model, version=version)
         return _with_tags(body["model_version"])
 
@@ -149,6 +151,8 @@ class MlflowRegistry:
         return {entry["key"]: entry["value"] for entry in body["run"]["data"].get("metrics", [])}
 
     def file(self, registered_model: str, version: str, name: str) -> bytes:
+        if not version.isdecimal():  # as above
+            raise ModelVersionNotFound(f"{registered_model} has no version {version}")
         body = self._ask("GET", "model-versions/get-download-uri", name=registered_model, version=version)
         uri: str = body["artifact_uri"]
         if not uri.startswith(_SCHEME):
