@@ -43,3 +43,16 @@ def test_beat_says_for_which_period_it_asks() -> None:
 def test_trainings_and_short_tasks_have_a_queue_each() -> None:
     router = create_celery(TrainerSettings()).amqp.router
     assert [router.route({}, task)["queue"].name for task in (TRAIN, KEEP_UP)] == ["training", "upkeep"]
+
+
+def test_no_password_is_told_with_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLPLATFORM_DATABASE_URL", "postgresql+psycopg://trainer:hush@db/x")
+    monkeypatch.setenv("MLPLATFORM_REDIS_URL", "redis://:hush@redis")
+    monkeypatch.setenv("MLPLATFORM_SOFT_LIMIT_SECONDS", "4000")
+    with pytest.raises(SystemExit):
+        load_settings(TrainerSettings)
+    told = capsys.readouterr().err
+    assert "bad configuration" in told
+    assert "hush" not in told

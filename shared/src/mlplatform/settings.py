@@ -111,6 +111,15 @@ def load_settings(kind: type[Settings], secrets: Path = SECRETS) -> Settings:
         return kind(_secrets_dir=secrets) if secrets.is_dir() else kind()
     except ValidationError as error:
         for wrong in error.errors(include_url=False):
-            name = PREFIX + "_".join(str(part) for part in wrong["loc"]).upper()
-            sys.stderr.write(f"bad configuration: {name}={wrong['input']!r}: {wrong['msg']}\n")
+            sys.stderr.write(f"bad configuration: {_named(wrong['loc'], wrong['input'])}{wrong['msg']}\n")
         raise SystemExit(2) from None
+
+
+def _named(place: tuple[int | str, ...], value: object) -> str:
+    """A setting and what it was; of a URL only its name, as it may hold a password. What is wrong with several settings
+    together is told by the message alone, as the value would be all of them.
+    """
+    if not place:
+        return ""
+    name = "_".join(str(part) for part in place)
+    return f"{PREFIX}{name.upper()}: " if name.endswith("_url") else f"{PREFIX}{name.upper()}={value!r}: "

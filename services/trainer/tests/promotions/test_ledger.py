@@ -268,3 +268,12 @@ def test_a_rollback_to_a_version_that_was_deleted_changes_nothing(ledger: Ledger
     with pytest.raises(ModelVersionNotFound):
         rollback(ledger)
     assert ledger.entries(IRIS)[-1].after == "2"
+
+
+def test_a_job_that_says_so_again_need_not_find_the_champion_that_it_met(ledger: Ledger) -> None:
+    def say() -> Entry:
+        return ledger.promote(IRIS, "2", reason="better", actor="job:7", expected_champion="1")
+
+    promote(ledger, "1")
+    first = say()
+    assert say() == first

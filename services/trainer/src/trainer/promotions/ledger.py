@@ -92,11 +92,13 @@ class Ledger:
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             champion = entries[-1].after if entries else None
+            done = next((entry for entry in entries if _is_of_job(entry, actor)), None)
+            if done:
+                return done
             if expected_champion not in {ANYBODY, champion}:
                 raise ChampionChanged(f"{contract.model} is served by version {champion}, not {expected_champion}")
-            done = next((entry for entry in entries if _is_of_job(entry, actor)), None)
-            if done or (entries and champion == version):
-                return done or changes(entries)[-1]
+            if entries and champion == version:
+                return changes(entries)[-1]
             if version in rolled_back(entries) and not force:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
