@@ -5,7 +5,7 @@ from mlplatform.registry.client import MlflowRegistry, RegisteredModel, Registry
 from mlplatform.registry.evidence import Evidence
 from mlplatform.registry.fetch import Fetcher, StoredVersion
 from mlplatform.registry.last_seen import LastSeen
-from mlplatform.registry.manifest import CHALLENGER, CHAMPION, PREVIOUS, GoldenRows, Manifest
+from mlplatform.registry.manifest import CHALLENGER, CHAMPION, PREVIOUS, VERSION_NUMBER, GoldenRows, Manifest
 from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic, read_traffic
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "CHAMPION",
     "PREVIOUS",
     "TRAFFIC_TAG",
+    "VERSION_NUMBER",
     "ArtifactCache",
     "Evidence",
     "Fetcher",

@@ -13,11 +13,11 @@ import httpx
 import orjson
 
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable, TooLarge
+from mlplatform.registry.manifest import VERSION_NUMBER
 
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts:/"
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _MOST_ANSWER_BYTES = 4 * 1024 * 1024
 _ANSWER_SECONDS = 10.0
 _FILE_SECONDS = 120.0
@@ -64,7 +64,7 @@ class MlflowRegistry:
     async def describe(self, registered_model: str) -> RegisteredModel:
         body = await self._ask("registered-models/get", "registered_model", name=registered_model)
         aliases = {entry["alias"]: entry["version"] for entry in body.get("aliases", [])}
-        if not all(map(_NUMBER.fullmatch, aliases.values())):
+        if not all(re.fullmatch(VERSION_NUMBER, version) for version in aliases.values()):
             raise RegistryUnavailable(f"aliases that name no version: {aliases}")
         return RegisteredModel(aliases=aliases, tags=_tags(body))
 

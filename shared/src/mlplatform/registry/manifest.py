@@ -15,6 +15,8 @@ MODEL_TAG = "onnx_sha256"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
+VERSION_NUMBER = r"[1-9][0-9]{0,9}"
+"""The pattern of what MLflow calls a version by."""
 
 
 class GoldenRows(BaseModel):

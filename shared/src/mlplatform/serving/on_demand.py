@@ -5,10 +5,10 @@ import re
 
 from mlplatform.contracts import Contract
 from mlplatform.errors import ArtifactRejected, ModelVersionNotFound, Overloaded, VersionRefused
+from mlplatform.registry import VERSION_NUMBER
 from mlplatform.runtime import LiveModel
 from mlplatform.serving.versions import Versions
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _MOST_COMING = 4
 _PATIENCE_SECONDS = 20.0
 
@@ -32,7 +32,7 @@ class OnDemand:
             Overloaded: too many wait, or it takes long; a later request may find it loaded.
             RegistryUnavailable: it is not here, and cannot be fetched.
         """
-        if not _NUMBER.fullmatch(version):
+        if not re.fullmatch(VERSION_NUMBER, version):
             raise ModelVersionNotFound(f"X-Model-Version takes the number of a version of {self._contract.model}")
         if version not in self._coming:
             if len(self._coming) >= _MOST_COMING:

@@ -213,7 +213,7 @@ class PredictEndpoint:
         try:
             rows, prediction_ids = [each.row for each in waiting], [each.request.prediction_id for each in waiting]
             predictions = self._router.predict_few(waiting[0].live, rows, prediction_ids)
-        except Exception as error:  # noqa: BLE001 # as above
+        except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             if len(waiting) == 1:
                 return [self._refusal(waiting[0].request, error)]
             return [answer for each in waiting for answer in self._of_one_model([each])]  # it may be the fault of one

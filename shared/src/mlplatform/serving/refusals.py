@@ -1,11 +1,11 @@
 """Versions that are known to be bad, and when each may be tried again."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
 from mlplatform.errors import ArtifactRejected
+from mlplatform.serving.backoff import Backoff, Pause
 
 _FIRST_SECONDS = 60.0
 _LONGEST_SECONDS = 3600.0
@@ -16,15 +16,14 @@ _MOST = 100
 class _Refusal:
     kind: type[ArtifactRejected]
     detail: str
-    attempts: int
-    again: float
+    pause: Pause
 
 
 class Refusals:
     """Each time a version is refused it is left alone for twice as long, give or take, up to an hour."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
-        self._now = now
+        self._backoff = Backoff(_FIRST_SECONDS, _LONGEST_SECONDS, now)
         self._refusals: dict[str, _Refusal] = {}
 
     def __len__(self) -> int:
@@ -33,11 +32,10 @@ class Refusals:
     def note(self, version: str, error: ArtifactRejected) -> None:
         """A version was refused."""
         before = self._refusals.pop(version, None)
-        attempts = before.attempts + 1 if before else 1
-        pause = min(_FIRST_SECONDS * 2 ** (attempts - 1), _LONGEST_SECONDS)
-        again = self._now() + pause * random.uniform(0.8, 1.2)  # noqa: S311 # jitter, no secret
         # Not the error itself: its traceback holds the version's bytes, and grows each time it is raised.
-        self._refusals[version] = _Refusal(type(error), str(error), attempts, again)
+        self._refusals[version] = _Refusal(
+            type(error), str(error), self._backoff.after(before.pause if before else None)
+        )
         if len(self._refusals) > _MOST:
             del self._refusals[next(iter(self._refusals))]
 
@@ -52,7 +50,7 @@ class Refusals:
             ArtifactRejected: as it was refused before, and it is not time yet.
         """
         refusal = self._refusals.get(version)
-        if refusal and refusal.again > self._now():
+        if refusal and self._backoff.left(refusal.pause):
             raise refusal.kind(refusal.detail)
 
     def told(self) -> dict[str, dict[str, object]]:
@@ -61,8 +59,8 @@ class Refusals:
             version: {
                 "reason": refusal.kind.reason,
                 "detail": refusal.detail,
-                "attempts": refusal.attempts,
-                "again_in_seconds": round(max(0.0, refusal.again - self._now()), 1),
+                "attempts": refusal.pause.attempts,
+                "again_in_seconds": round(self._backoff.left(refusal.pause), 1),
             }
             for version, refusal in self._refusals.items()
         }

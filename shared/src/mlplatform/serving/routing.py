@@ -69,7 +69,7 @@ class Router:
         """
         try:
             predictions = predict_few(live, rows, prediction_ids)
-        except Exception as error:
+        except Exception as error:  # raised again, but of one row that was the challenger's
             if len(rows) > 1:
                 raise
             return predict_few(self._stand_in(live, error), rows, prediction_ids)

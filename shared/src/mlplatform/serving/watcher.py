@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import inf
-from time import monotonic, time
+from time import time
 from typing import NamedTuple
 
 import structlog
@@ -26,6 +26,7 @@ from mlplatform.registry import (
 )
 from mlplatform.runtime import Slot, Split
 from mlplatform.runtime.split import BUCKETS
+from mlplatform.serving.backoff import Backoff, Pause
 from mlplatform.serving.shadow import Shadows
 from mlplatform.serving.versions import Versions
 from mlplatform.telemetry.predictor import PredictorMetrics
@@ -39,11 +40,10 @@ _log = structlog.get_logger(__name__)
 
 
 class _Setback(NamedTuple):
-    """Why a version could not be brought, and when it is time again."""
+    """Why a version could not be brought, and how long it is left alone."""
 
     trouble: str
-    pause: float
-    again: float
+    pause: Pause
 
 
 class Watcher:
@@ -77,6 +77,7 @@ class Watcher:
         self._wanted = RegisteredModel({}, {})
         self._bringing: dict[str, asyncio.Task[None]] = {}
         self._setbacks: dict[str, _Setback] = {}
+        self._backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         self._noted: LastSeen | None = None
         self._outage: str | None = None
         self._hitch: str | None = None
@@ -201,7 +202,7 @@ class Watcher:
 
     def _is_due(self, version: str) -> bool:
         setback = self._setbacks.get(version)
-        return setback is None or setback.again <= monotonic()
+        return setback is None or not self._backoff.left(setback.pause)
 
     def _is_coming(self, version: str) -> bool:
         return version in self._bringing and not self._bringing[version].cancelling()
@@ -228,8 +229,7 @@ class Watcher:
 
     def _note_setback(self, version: str, trouble: str) -> str:
         before = self._setbacks.get(version)
-        pause = min(2 * before.pause, _LONGEST_PAUSE_SECONDS) if before else _FIRST_PAUSE_SECONDS
-        self._setbacks[version] = _Setback(trouble, pause, monotonic() + pause * random.uniform(0.8, 1.2))  # noqa: S311 # no secret
+        self._setbacks[version] = _Setback(trouble, self._backoff.after(before.pause if before else None))
         if before is None or before.trouble != trouble:
             roles = [role for role, wanted in self.aliases.items() if wanted == version]
             _log.warning(

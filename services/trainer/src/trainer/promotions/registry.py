@@ -3,12 +3,14 @@
 Source: MLflow's REST API reference. The client library would cost the API's process two seconds and 100 MB.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import httpx
 
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
+from mlplatform.registry.manifest import VERSION_NUMBER
 from trainer.errors import RegistryRefused
 
 GATE_FILE = "gate.json"
@@ -131,9 +133,11 @@ class MlflowRegistry:
             return
 
     def version(self, registered_model: str, version: str) -> Version:
-        if not version.isdecimal():  # for MLflow a bad request, for whoever asks a version that is not there
-            raise ModelVersionNotFound(f"{registered_model} has no version {version}")
-        body = self._ask("GET", "model-versions/get", name=registered_model, version=version)
+        _check_number(registered_model, version)
+        try:
+            body = self._ask("GET", "model-versions/get", name=registered_model, version=version)
+        except ModelVersionNotFound:
+            raise _missing(registered_model, version) from None
         return _with_tags(body["model_version"])
 
     def versions(self, registered_model: str) -> list[Version]:
@@ -151,8 +155,7 @@ class MlflowRegistry:
         return {entry["key"]: entry["value"] for entry in body["run"]["data"].get("metrics", [])}
 
     def file(self, registered_model: str, version: str, name: str) -> bytes:
-        if not version.isdecimal():  # as above
-            raise ModelVersionNotFound(f"{registered_model} has no version {version}")
+        _check_number(registered_model, version)
         body = self._ask("GET", "model-versions/get-download-uri", name=registered_model, version=version)
         uri: str = body["artifact_uri"]
         if not uri.startswith(_SCHEME):
@@ -180,6 +183,16 @@ class MlflowRegistry:
         if response.is_error or response.is_redirect:
             raise RegistryUnavailable(f"{path} answered {response.status_code}")
         return response
+
+
+def _check_number(registered_model: str, version: str) -> None:
+    """What is no number is a version that is not there, where MLflow would speak of a bad request."""
+    if not re.fullmatch(VERSION_NUMBER, version):
+        raise _missing(registered_model, version)
+
+
+def _missing(registered_model: str, version: str) -> ModelVersionNotFound:
+    return ModelVersionNotFound(f"{registered_model} has no version {version}")
 
 
 def _with_tags(version: dict[str, Any]) -> Version:

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mlplatform.contracts import CONTRACTS, Contract, contract_of
 from mlplatform.errors import ModelVersionNotFound
-from mlplatform.registry.manifest import CHALLENGER, CHAMPION, PREVIOUS
+from mlplatform.registry.manifest import CHALLENGER, CHAMPION, PREVIOUS, VERSION_NUMBER
 from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic, read_traffic
 from trainer.promotions.history import Entry
 from trainer.promotions.ledger import ANYBODY, Ledger
@@ -31,7 +31,7 @@ from trainer.routes.answers import (
     VersionSummary,
 )
 
-NUMBER = r"^[1-9][0-9]{0,9}$"
+NUMBER = f"^{VERSION_NUMBER}$"
 _ORIGIN = (
     "reason",
     "effort",
