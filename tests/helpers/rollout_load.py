@@ -47,6 +47,7 @@ class RolloutLoad:
         arguments = (self.port, self.per_second, self.body, self._stopping, telling)
         self._process = context.Process(target=_send, args=arguments)
         self._process.start()
+        telling.close()  # so that the end of the process is heard, however it comes
         self._told.recv()  # it has begun
         return self
 

@@ -6,6 +6,7 @@ import anyio.lowlevel
 import httpx
 import pytest
 from shared.tests.conftest import Publish
+from shared.tests.serving.replica import Replica
 
 from mlplatform.contracts import HOUSING
 from mlplatform.serving.app import create_app
@@ -38,3 +39,8 @@ async def predictor(
     ):
         await until_ready(client)
         yield client
+
+
+@pytest.fixture
+def replica(registry: InMemoryRegistry, tmp_path: Path) -> Replica:
+    return Replica(registry, tmp_path)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mlplatform.contracts import HOUSING
-from mlplatform.registry import ArtifactCache, Fetcher
+from mlplatform.registry import TRAFFIC_TAG, ArtifactCache, Fetcher, Traffic
 from mlplatform.runtime import Slot, VersionTable
 from mlplatform.serving.shadow import Shadows
 from mlplatform.serving.versions import Versions
@@ -60,3 +60,9 @@ class Replica:
 
     def reloads(self, outcome: str) -> float | None:
         return self.sample("model_reload_total", outcome=outcome)
+
+
+def traffic(challenger: str = "2", **more: object) -> dict[str, str]:
+    """The tag of a registered model with that traffic."""
+    asked = {"challenger": challenger, "challenger_percent": 30, "salt": "salt", **more}
+    return {TRAFFIC_TAG: Traffic.model_validate(asked).model_dump_json()}

@@ -1,5 +1,4 @@
 import asyncio
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,22 +6,15 @@ import anyio.lowlevel
 import pytest
 import structlog
 from shared.tests.conftest import Publish, classification_onnx, regression_onnx
-from shared.tests.serving.replica import Replica
+from shared.tests.serving.replica import Replica, traffic
 from structlog.testing import capture_logs
 
-from mlplatform.contracts import HOUSING, Contract
-from mlplatform.registry import TRAFFIC_TAG, StoredVersion, Traffic
-from mlplatform.runtime import LiveModel
+from mlplatform.contracts import Contract
+from mlplatform.registry import TRAFFIC_TAG, StoredVersion
 from mlplatform.serving import watcher
 from mlplatform.testing import InMemoryRegistry
-from mlplatform.verification import load
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def replica(registry: InMemoryRegistry, tmp_path: Path) -> Replica:
-    return Replica(registry, tmp_path)
 
 
 async def test_the_champion_is_taken_up(replica: Replica, publish: Publish) -> None:
@@ -114,19 +106,6 @@ async def test_a_broken_version_is_refused_and_the_old_one_keeps_serving(
     assert replica.watcher.trouble == trouble
 
 
-async def test_a_cache_that_cannot_be_read_is_done_without(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("1")
-    await replica.check()
-    (tmp_path / "last_seen.json").unlink()
-    (tmp_path / "last_seen.json").mkdir()
-    restarted = Replica(registry, tmp_path)
-    await restarted.watcher.start_from_cache()
-    assert restarted.version is None
-    assert restarted.slot.reason
-
-
 async def test_a_refused_version_is_not_tried_at_every_poll(replica: Replica, publish: Publish) -> None:
     publish("2", onnx=b"not onnx")
     await replica.check()
@@ -141,20 +120,6 @@ async def test_a_good_version_after_a_refused_one_is_taken_up(replica: Replica, 
     await replica.check()
     assert replica.version == "2"
     assert replica.watcher.trouble is None
-
-
-async def test_a_restart_with_the_registry_down_serves_from_the_cache(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("1")
-    await replica.check()
-    registry.is_up = False
-    restarted = Replica(registry, tmp_path)
-    await restarted.watcher.start_from_cache()
-    assert restarted.version == "1"
-    assert restarted.sample("registry_last_answer_timestamp_seconds") == restarted.watcher.answered_at
-    assert restarted.sample("registry_reachable") == 0
-    assert restarted.sample("model_desired_version_info", version="1") == 1
 
 
 async def test_a_rollback_to_a_version_in_memory_needs_no_download(
@@ -207,11 +172,6 @@ async def test_only_the_last_few_versions_stay_in_memory(replica: Replica, publi
     assert replica.table.versions == ["8", "9", "10", "11"]
 
 
-def traffic(challenger: str = "2", **more: object) -> dict[str, str]:
-    asked = {"challenger": challenger, "challenger_percent": 30, "salt": "salt", **more}
-    return {TRAFFIC_TAG: Traffic.model_validate(asked).model_dump_json()}
-
-
 async def test_a_share_is_the_challengers_as_long_as_the_registry_says_so(
     replica: Replica, registry: InMemoryRegistry, publish: Publish
 ) -> None:
@@ -248,42 +208,6 @@ async def test_no_share_is_the_challengers_when_the_traffic_is(
     assert replica.slot.split is None
 
 
-async def test_a_restart_with_the_registry_down_knows_aliases_traffic_and_how_old_they_are(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("2")
-    publish("1")
-    registry.challenger, registry.model_tags = "2", traffic()
-    await replica.check()
-    registry.is_up = False
-    restarted = Replica(registry, tmp_path)
-    await restarted.watcher.start_from_cache()
-    await restarted.check()
-    assert restarted.version == "1"
-    assert restarted.slot.challenger is not None
-    assert restarted.slot.split == replica.slot.split
-    assert restarted.watcher.answered_at == replica.watcher.answered_at
-
-
-async def test_a_restart_serves_another_cached_version_when_the_champions_files_are_corrupt(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("1")
-    await replica.check()
-    publish("2")
-    registry.previous = "1"
-    await replica.check()
-    (tmp_path / "2" / "model.onnx").write_bytes(b"corrupt")
-    registry.is_up = False
-    restarted = Replica(registry, tmp_path)
-    await restarted.watcher.start_from_cache()
-    assert restarted.version == "1"
-    assert restarted.fetcher.repairs == 1
-    registry.is_up = True
-    await restarted.check()
-    assert restarted.version == "2"
-
-
 async def test_the_challenger_is_shadowed_as_long_as_the_registry_says_so(
     replica: Replica, registry: InMemoryRegistry, publish: Publish
 ) -> None:
@@ -314,62 +238,6 @@ async def test_a_share_that_expires_ends_though_the_registry_is_away(
             await replica.check()
     assert replica.sample("challenger_share") == 0
     assert datetime.now(UTC) >= soon
-
-
-async def test_another_version_of_the_same_number_replaces_the_cached_one(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("1")
-    await replica.check()
-    publish("1", weight=5.0)
-    restarted = Replica(registry, tmp_path)
-    await restarted.watcher.start_from_cache()
-    cached = restarted.slot.get()
-    await restarted.check()
-    row = [list(HOUSING.example.values())]
-    assert restarted.slot.get().model.run_few(row)[0][0] == pytest.approx(5 * cached.model.run_few(row)[0][0])
-
-
-async def test_what_came_from_the_cache_is_neither_fetched_nor_loaded_again(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("2")
-    publish("1")
-    registry.challenger = "2"
-    await replica.check()
-    registry.files.clear()
-    restarted = Replica(registry, tmp_path)
-    await restarted.watcher.start_from_cache()
-    await restarted.watcher.settled()
-    cached = restarted.slot.live
-    await restarted.check()
-    assert restarted.slot.live is cached
-    assert restarted.versions.has("1")
-    assert restarted.versions.has("2")
-    assert restarted.watcher.trouble is None
-
-
-async def test_a_start_waits_for_no_version_but_the_one_that_serves(
-    replica: Replica, registry: InMemoryRegistry, publish: Publish, tmp_path: Path
-) -> None:
-    publish("2")
-    publish("1")
-    registry.challenger = "2"
-    await replica.check()
-    may_load = threading.Event()
-
-    def load_slowly(contract: Contract, stored: StoredVersion) -> LiveModel:
-        if stored.version == "2":
-            assert may_load.wait(10)
-        return load(contract, stored)
-
-    restarted = Replica(registry, tmp_path, load=load_slowly)
-    await restarted.watcher.start_from_cache()
-    assert restarted.version == "1"
-    assert restarted.slot.challenger is None
-    may_load.set()
-    await restarted.watcher.settled()
-    assert restarted.slot.challenger is not None
 
 
 async def test_a_challenger_that_cannot_be_brought_is_told_once_and_asked_for_less_often(

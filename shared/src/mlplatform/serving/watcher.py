@@ -131,7 +131,7 @@ class Watcher:
         try:
             await self._load_cached(version)
         finally:
-            del self._bringing[version]
+            self._done_with(version)
         self._arrange()
 
     async def _load_cached(self, version: str) -> None:
@@ -220,12 +220,16 @@ class Watcher:
             _log.exception("bringing a version failed", version=version)
             trouble = self._note_setback(version, f"{type(error).__name__}: {error}")
         finally:
-            if self._bringing.get(version) is asyncio.current_task():
-                del self._bringing[version]
+            self._done_with(version)
         if trouble and version == self.aliases.get(CHAMPION):
             self._note_hitch(trouble)
         self._arrange()
         await self._remember()
+
+    def _done_with(self, version: str) -> None:
+        """Unless another task brings it by now, because this one was given up."""
+        if self._bringing.get(version) is asyncio.current_task():
+            del self._bringing[version]
 
     def _note_setback(self, version: str, trouble: str) -> str:
         before = self._setbacks.get(version)
