@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mlplatform.contracts import HOUSING, Contract, contract_of
+from mlplatform.contracts import HOUSING, contract_of
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
@@ -23,7 +23,6 @@ class InstantTraining:
     error: BaseException | None = None
     trained: int = 0
     options: Options | None = None
-    promotions: dict[str, str] = field(default_factory=dict)
     challengers: dict[str, str] = field(default_factory=dict)
     verdict: Verdict = Verdict.PROMOTE
 
@@ -43,19 +42,13 @@ class InstantTraining:
             decision=Decision(self.verdict, (Reason("loss", self.verdict is not Verdict.REJECT, "0.5", {}),)),
         )
 
-    def promote(self, trained: TrainedVersion, job: Job) -> None:
+    def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
+        jobs.end(job, State.PROMOTED)
         self.champions[trained.registered_model] = trained.version
-        self.promotions[job.id] = trained.version
 
-    def hold(self, trained: TrainedVersion, job: Job) -> None:
-        assert job.reason
+    def hold(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
+        jobs.end(job, State.HELD)
         self.challengers[trained.registered_model] = trained.version
-
-    def promoted_by(self, job: Job) -> str | None:
-        return self.promotions.get(job.id)
-
-    def champion(self, contract: Contract) -> str | None:
-        return self.champions.get(contract.registered_model)
 
 
 @pytest.fixture
@@ -118,24 +111,14 @@ def test_an_attempt_that_was_taken_over_promotes_nothing(jobs: JobStore) -> None
 
     class Slow(InstantTraining):
         def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
-            jobs.requeue(jobs.get(job.id))
+            assert jobs.requeue(jobs.get(job.id))
             assert jobs.start(job.id, "training@two")
             return super().train(model, reason=reason, options=options, progress=progress)
 
     training = Slow()
     run_job(job.id, jobs, training, "training@one")
-    assert training.champions == {}
+    assert (training.trained, training.champions) == (0, {})  # it has ended at its next stage
     assert jobs.get(job.id).state is State.RUNNING
-
-
-def test_a_job_whose_version_was_promoted_by_an_attempt_that_died_ends_without_another_training(
-    jobs: JobStore,
-) -> None:
-    job = jobs.create(HOUSING, "new data")
-    training = InstantTraining(promotions={job.id: "7"})
-    run_job(job.id, jobs, training, "training@one")
-    assert (jobs.get(job.id).state, jobs.get(job.id).version) == (State.PROMOTED, "7")
-    assert training.trained == 0
 
 
 def test_a_rejected_version_ends_the_job_with_the_reasons_and_serves_nobody(jobs: JobStore) -> None:
@@ -163,13 +146,13 @@ def test_a_job_is_seen_to_be_evaluated(jobs: JobStore) -> None:
 
     class Watched(InstantTraining):
         def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
-            for stage in ("split", EVALUATE):
+            for stage in ("split", EVALUATE, "register"):
                 progress(stage, 90)
                 seen.append(jobs.newest(1)[0].state)
             return super().train(model, reason=reason, options=options, progress=progress)
 
     run_job(jobs.create(HOUSING, "new data").id, jobs, Watched(), "training@one")
-    assert seen == [State.RUNNING, State.EVALUATING]
+    assert seen == [State.RUNNING, State.EVALUATING, State.EVALUATING]
 
 
 def test_a_job_that_nobody_wants_ends_after_the_stage_it_is_in(jobs: JobStore) -> None:
@@ -202,17 +185,27 @@ def test_a_job_that_nobody_wants_promotes_nothing_even_if_its_training_is_over(j
     assert training.champions == {}
 
 
-def test_a_promotion_that_could_not_be_written_down_is_found_by_the_next_attempt(jobs: JobStore) -> None:
-    class Forgetful(JobStore):
-        def promoted(self, job: Job, *, version: str) -> None:
-            raise DatabaseUnavailable(f"the connection was lost before version {version} of {job.model} was noted")
+def test_an_attempt_that_cannot_tell_its_end_leaves_the_job_to_the_next_one(jobs: JobStore) -> None:
+    class CutOff(InstantTraining):
+        def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
+            raise DatabaseUnavailable(f"{jobs} was lost before version {trained.version} of {job.model} was promoted")
 
-    training = InstantTraining()
     job = jobs.create(HOUSING, "new data")
-    run_job(job.id, Forgetful(jobs._engine), training, "training@one")
+    run_job(job.id, jobs, CutOff(), "training@one")
     lost = jobs.get(job.id)
     assert lost.state.is_active
     assert jobs.requeue(lost)
-    run_job(job.id, jobs, training, "training@two")
-    done = jobs.get(job.id)
-    assert (done.state, done.version, training.trained) == (State.PROMOTED, "1", 1)
+    run_job(job.id, jobs, InstantTraining(), "training@two")
+    assert jobs.get(job.id).state is State.PROMOTED
+
+
+def test_an_attempt_that_is_interrupted_after_its_promotion_leaves_the_job_promoted(jobs: JobStore) -> None:
+    class Interrupted(InstantTraining):
+        def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
+            super().promote(trained, job, jobs)
+            raise SystemExit
+
+    job = jobs.create(HOUSING, "new data")
+    with pytest.raises(SystemExit):
+        run_job(job.id, jobs, Interrupted(), "training@one")
+    assert jobs.get(job.id).state is State.PROMOTED

@@ -11,7 +11,7 @@ from trainer import figures
 from trainer.db import tables
 from trainer.db.engine import connect
 from trainer.figures import FIGURES, Figures
-from trainer.jobs import JobStore
+from trainer.jobs import JobStore, State
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.traffic import TrafficControl
 from trainer.testing import InMemoryModels
@@ -38,7 +38,9 @@ def test_every_figure_begins_at_zero(engine: Engine) -> None:
 
 
 def test_jobs_are_counted_by_state_and_by_what_asked_for_them(engine: Engine, jobs: JobStore) -> None:
-    jobs.fail(jobs.create(HOUSING, FIRST_START), "no")
+    job = jobs.start(jobs.create(HOUSING, FIRST_START).id, "training@one")
+    assert job is not None
+    jobs.fail(job, "no")
     jobs.create(HOUSING, "somebody asked")
     assert read(engine, figures.JOBS, "housing", "queued") == 1
     assert read(engine, figures.JOBS, "iris", "queued") == 0
@@ -49,7 +51,7 @@ def test_jobs_are_counted_by_state_and_by_what_asked_for_them(engine: Engine, jo
 def test_what_jobs_took_is_added_up(engine: Engine, jobs: JobStore) -> None:
     job = jobs.start(jobs.create(HOUSING, "").id, "training@one")
     assert job is not None
-    jobs.promoted(job, version="1")
+    jobs.end(job, State.PROMOTED)
     with engine.begin() as connection:
         asked = connection.execute(tables.jobs.select()).one().created_at.replace(hour=1, minute=0, second=0)
         times = {
@@ -134,7 +136,7 @@ def test_with_the_database_away_only_that_is_told(tmp_path: Path) -> None:
 
 def test_asking_costs_four_statements_however_many_jobs_there_are(engine: Engine, jobs: JobStore) -> None:
     for _ in range(20):
-        jobs.fail(jobs.create(IRIS, ""), "no")
+        jobs.cancel(jobs.create(IRIS, "").id)
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -154,7 +156,7 @@ def test_the_stages_of_the_job_that_ended_last_have_their_time_and_those_before_
         assert job is not None
         for stage in ("load", "cross-validate ridge, fold 1 of 2", "cross-validate ridge, fold 2 of 2", "register"):
             jobs.progress(job, stage, 1)
-        jobs.promoted(job, version="1")
+        jobs.end(job, State.PROMOTED)
         with engine.begin() as connection:
             for number, step in enumerate(jobs.events(job.id)):
                 later = job.created_at + timedelta(seconds=number * seconds)

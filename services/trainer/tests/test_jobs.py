@@ -10,7 +10,7 @@ from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.db.tables import job_attempts, job_events
 from trainer.db.tables import jobs as table
-from trainer.errors import DatabaseUnavailable, JobNotFound, TrainingInProgress
+from trainer.errors import AttemptLost, DatabaseUnavailable, JobNotFound, TrainingCancelled, TrainingInProgress
 from trainer.jobs import LEASE, MAX_ATTEMPTS, Job, JobStore, State
 
 
@@ -39,7 +39,7 @@ def test_models_do_not_wait_for_each_other(jobs: JobStore) -> None:
 
 
 def test_after_the_end_of_a_job_the_model_can_be_trained_again(jobs: JobStore) -> None:
-    jobs.fail(jobs.create(HOUSING, ""), "no disk")
+    jobs.fail(started(jobs), "no disk")
     assert jobs.create(HOUSING, "").state is State.QUEUED
 
 
@@ -66,7 +66,7 @@ def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
     jobs.progress(job, "cross-validation", 40)
     assert (jobs.get(job.id).stage, jobs.get(job.id).percent) == ("cross-validation", 40)
     jobs.trained(job, version="3", run_id="abc", metrics={"holdout_rmse": 0.45}, decision={"verdict": "promote"})
-    jobs.promoted(job, version="3")
+    jobs.end(job, State.PROMOTED)
     done = jobs.get(job.id)
     assert (done.state, done.version, done.run_id, done.percent) == (State.PROMOTED, "3", "abc", 100)
     assert done.metrics == {"holdout_rmse": 0.45}
@@ -77,10 +77,13 @@ def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
 
 def test_a_final_state_is_final(jobs: JobStore) -> None:
     job = started(jobs)
-    jobs.fail(job, "first")
-    jobs.fail(job, "second")
-    jobs.progress(job, "late", 99)
-    jobs.promoted(job, version="1")
+    assert jobs.fail(job, "first")
+    assert not jobs.fail(job, "second")
+    assert not jobs.cancelled(job)
+    with pytest.raises(AttemptLost):
+        jobs.progress(job, "late", 99)
+    with pytest.raises(AttemptLost):
+        jobs.end(job, State.PROMOTED)
     assert (jobs.get(job.id).state, jobs.get(job.id).error) == (State.FAILED, "first")
     assert jobs.start(job.id, "training@two") is None
 
@@ -104,18 +107,88 @@ def test_what_an_attempt_writes_after_it_was_taken_over_has_no_effect(jobs: JobS
     silence(jobs, first)
     second = jobs.start(first.id, "training@two")
     assert second is not None
-    assert not jobs.sign_of_life(first)
-    jobs.promoted(first, version="1")
-    jobs.fail(first, "late")
+    _has_no_say(jobs, first)
     assert jobs.get(first.id).state is State.RUNNING
     assert jobs.sign_of_life(second)
+
+
+def test_what_an_attempt_writes_after_its_job_was_published_again_has_no_effect(jobs: JobStore) -> None:
+    first = started(jobs)
+    silence(jobs, first)
+    assert jobs.requeue(jobs.get(first.id))
+    _has_no_say(jobs, first)
+    assert jobs.get(first.id).state is State.QUEUED
+    assert jobs.start(first.id, "training@two")
+
+
+def _has_no_say(jobs: JobStore, job: Job) -> None:
+    assert not jobs.sign_of_life(job)
+    assert not jobs.fail(job, "late")
+    assert not jobs.cancelled(job)
+    assert not jobs.hand_back(job)
+    with pytest.raises(AttemptLost, match="attempt 1"):
+        jobs.progress(job, "late", 99)
+    with pytest.raises(AttemptLost):
+        jobs.trained(job, version="1", run_id="late", metrics={}, decision={})
+    with pytest.raises(AttemptLost):
+        jobs.end(job, State.PROMOTED)
+
+
+def test_a_job_that_gave_a_sign_of_life_meanwhile_is_neither_queued_again_nor_taken(jobs: JobStore) -> None:
+    job = started(jobs)
+    silence(jobs, job)
+    (silent,) = jobs.abandoned()
+    assert jobs.sign_of_life(job)
+    assert not jobs.requeue(silent)
+
+    class Earlier(JobStore):
+        """Has read the job before that."""
+
+        def get(self, job_id: str) -> Job:
+            assert job_id == silent.id
+            return silent
+
+    assert Earlier(jobs._engine).start(job.id, "training@two") is None
+    jobs.progress(job, "split", 2)
+
+
+def test_what_a_lost_attempt_has_made_is_not_told_of_the_next_one(jobs: JobStore) -> None:
+    first = started(jobs)
+    jobs.trained(first, version="1", run_id="abc", metrics={"rmse": 1}, decision={"verdict": "promote"})
+    silence(jobs, first)
+    second = jobs.start(first.id, "training@two")
+    assert second is not None
+    assert (second.version, second.run_id, second.metrics, second.decision) == (None, None, None, None)
+    jobs.trained(second, version="2", run_id="def", metrics={"rmse": 1}, decision={"verdict": "promote"})
+    assert jobs.get(first.id).version == "2"
+
+
+def test_a_job_that_nobody_wants_is_not_begun_again(jobs: JobStore) -> None:
+    job = started(jobs)
+    jobs.cancel(job.id)
+    silence(jobs, job)
+    assert jobs.start(job.id, "training@two") is None
+    assert jobs.get(job.id).state is State.CANCELLED
+
+
+def test_a_job_that_nobody_wants_tells_its_version_and_is_not_promoted(jobs: JobStore) -> None:
+    job = started(jobs)
+    jobs.cancel(job.id)
+    jobs.trained(job, version="1", run_id="abc", metrics={}, decision={"verdict": "promote"})
+    with pytest.raises(TrainingCancelled):
+        jobs.progress(job, "late", 99)
+    with pytest.raises(TrainingCancelled):
+        jobs.end(job, State.PROMOTED)
+    assert jobs.cancelled(job)
+    assert (jobs.get(job.id).state, jobs.get(job.id).version) == (State.CANCELLED, "1")
 
 
 def test_a_job_whose_message_was_lost_is_abandoned_until_it_is_queued_again(jobs: JobStore) -> None:
     job = jobs.create(HOUSING, "")
     silence(jobs, job)
-    assert [one.id for one in jobs.abandoned()] == [job.id]
-    assert jobs.requeue(job)
+    (lost,) = jobs.abandoned()
+    assert lost.id == job.id
+    assert jobs.requeue(lost)
     assert jobs.abandoned() == []
 
 
@@ -146,7 +219,7 @@ def test_every_attempt_is_kept_with_its_worker_and_its_outcome(jobs: JobStore) -
     second = jobs.start(first.id, "training@two")
     assert second is not None
     jobs.fail(first, "late")
-    jobs.promoted(second, version="1")
+    jobs.end(second, State.PROMOTED)
     told = [(attempt.number, attempt.worker, attempt.outcome) for attempt in jobs.attempts(first.id)]
     assert told == [(1, "training@one", "abandoned"), (2, "training@two", "promoted")]
     assert all(attempt.ended_at for attempt in jobs.attempts(first.id))
@@ -157,7 +230,6 @@ def test_every_step_is_kept_in_order_and_signs_of_life_are_not(jobs: JobStore) -
     jobs.progress(job, "split", 2)
     jobs.sign_of_life(job)
     jobs.fail(job, "no disk")
-    jobs.progress(job, "late", 99)
     events = jobs.events(job.id)
     assert [(event.state, event.stage, event.percent) for event in events] == [
         (State.QUEUED, "waiting for the worker", 0),

@@ -15,11 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 from mlplatform.contracts import IRIS
-from mlplatform.errors import ChecksumMismatch
 from mlplatform.runtime import OnnxModel
 from trainer.candidates import Progress
 from trainer.card.facts import Card
-from trainer.errors import DataInvalid, ExportFailed
+from trainer.errors import ChampionUnmet, DataInvalid, ExportFailed
 from trainer.gate.champion import Champion
 from trainer.gate.decision import Verdict
 from trainer.gate.judgement import FindChampion
@@ -250,12 +249,14 @@ def test_a_better_version_is_promoted(stage: Stage) -> None:
     assert numbers["interval_high"] < 0
 
 
-def test_a_champion_that_nobody_could_load_protects_nobody(stage: Stage) -> None:
+def test_a_version_whose_champion_cannot_be_met_waits_for_approval(stage: Stage) -> None:
     def broken(_: object) -> Champion:
-        raise ChecksumMismatch("not the registered file")
+        raise ChampionUnmet("not the registered file", "7")
 
     stage.find_champion = broken
-    assert stage.train(recipe(strong=strong)).decision.verdict is Verdict.PROMOTE
+    trained = stage.train(recipe(strong=strong))
+    assert (trained.decision.verdict, trained.champion) == (Verdict.HOLD, "7")
+    assert stage.tracker.releases[-1].tags["parent_version"] == "7"
 
 
 def housing_pieces(data_dir: Path, folder: Path) -> Path:

@@ -79,7 +79,9 @@ def test_a_first_training_that_fails_is_tried_again_ever_less_often(jobs: JobSto
     serving, queue = Serving({IRIS.registered_model: "1"}), InMemoryQueue()
     for wait in (10, 20, 40):
         [job] = train_missing(jobs, serving, queue)
-        jobs.fail(job, "DataInvalid")
+        begun = jobs.start(job.id, "training@one")
+        assert begun is not None
+        jobs.fail(begun, "DataInvalid")
         age(jobs, "finished_at", timedelta(seconds=wait - 1))
         assert train_missing(jobs, serving, queue) == []
         age(jobs, "finished_at", timedelta(seconds=wait))
@@ -160,6 +162,6 @@ def test_runs_are_ended_once_nobody_trains_the_model(jobs: JobStore, periods: Pe
     job = jobs.create(IRIS, "new data")
     keep_up(1, jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {"iris": ["c"]}
-    jobs.fail(job, "its worker was killed too often")
+    jobs.cancel(job.id)
     keep_up(2, jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {}

@@ -6,13 +6,13 @@ from mlplatform.telemetry.tracing import NoTracing, Tracing
 from trainer.candidates import Progress
 from trainer.db.engine import connect
 from trainer.feedback import FeedbackStore
-from trainer.gate.champion import load_champion
-from trainer.jobs import Job, JobStore
+from trainer.gate.champion import Champion, load_champion
+from trainer.jobs import Job, JobStore, State
 from trainer.options import Options
 from trainer.patience import Patience, PatientTracker
 from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
-from trainer.promotions.ledger import ANYBODY, Ledger
+from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.promotions.replicas import HttpReplicas
 from trainer.promotions.steward import Steward
@@ -20,6 +20,7 @@ from trainer.promotions.traffic import TrafficControl
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
 from trainer.stages import traced_stages
+from trainer.tasks import told_of_the_limit
 from trainer.tracking import MlflowTracker
 
 
@@ -49,10 +50,11 @@ class RegisteredTraining:
         self._replicas = HttpReplicas(settings.predictor_urls)
         self._traffic = TrafficControl(self._ledger, self._registry)
         self._tracing = tracing or NoTracing()
+        self._soft_limit_seconds = settings.soft_limit_seconds
         self._sources = Sources(
             data_dir=settings.data_dir,
             processed_dir=settings.processed_dir,
-            find_champion=lambda contract: self._patience.ask(lambda: load_champion(contract, self._registry)),
+            find_champion=lambda contract: self._patience.ask(lambda: self._find_champion(contract)),
             find_feedback=FeedbackStore(engine).newest_first,
             code_revision=settings.code_revision,
         )
@@ -64,7 +66,7 @@ class RegisteredTraining:
         self._events.close()
 
     def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
-        with traced_stages(self._tracing, progress) as told:
+        with told_of_the_limit(self._soft_limit_seconds), traced_stages(self._tracing, progress) as told:
             return train(
                 RECIPES[contract_of(model).model],
                 sources=self._sources,
@@ -74,7 +76,11 @@ class RegisteredTraining:
                 options=options,
             )
 
-    def promote(self, trained: TrainedVersion, job: Job) -> None:
+    def _find_champion(self, contract: Contract) -> Champion | None:
+        version = self._ledger.champion(contract)
+        return load_champion(contract, self._registry, version) if version else None
+
+    def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
         contract, actor = contract_of(job.model), _actor(job)
         with self._tracing.step("promote", {"model.version": trained.version}):
             self._patience.ask(
@@ -83,16 +89,18 @@ class RegisteredTraining:
                     trained.version,
                     reason=job.reason,
                     actor=actor,
-                    expected_champion=trained.champion or ANYBODY,  # it is better than that one, not than any other
+                    expected_champion=trained.champion,  # it is better than that one, not than any other
+                    together=jobs.ending(job, State.PROMOTED),
                 )
             )
 
-    def hold(self, trained: TrainedVersion, job: Job) -> None:
+    def hold(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
         contract, actor = contract_of(job.model), _actor(job)
-        self._patience.ask(lambda: self._traffic.challenge(contract, trained.version, reason=job.reason, actor=actor))
-
-    def promoted_by(self, job: Job) -> str | None:
-        return self._ledger.promoted_by(contract_of(job.model), _actor(job))
+        self._patience.ask(
+            lambda: self._traffic.challenge(
+                contract, trained.version, reason=job.reason, actor=actor, together=jobs.ending(job, State.HELD)
+            )
+        )
 
     def settle_all(self) -> None:
         self._ledger.settle_all()

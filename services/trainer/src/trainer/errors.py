@@ -7,6 +7,8 @@ PlatformError
 ├── JobNotFound          no job has that id
 ├── TrainingInProgress   the model has an active job
 ├── TrainingCancelled    somebody wants no more of it
+├── TrainingTooLong      it took longer than a training may
+├── AttemptLost          an attempt was taken for lost, and its job is another's
 ├── JobFinished          what is at its end cannot be cancelled
 ├── KeyReused            an idempotency key came with another request than before
 ├── VersionUnverified    a version without a manifest cannot serve
@@ -15,6 +17,7 @@ PlatformError
 ├── ChallengerMissing    there is nobody to share the champion's traffic with
 ├── ChampionItself       the champion cannot be its own challenger
 ├── VersionRejected      a version that the gate rejected becomes no challenger by itself
+├── ChampionUnmet        there is a champion, and the gate cannot have it
 ├── RampInProgress       the challenger's share grows by itself already
 ├── RampMissing          no ramp is under way, or not the step that was spoken of
 ├── NothingToRollBackTo  the model has had no champion before this one
@@ -59,6 +62,14 @@ class TrainingCancelled(PlatformError):
     """Somebody wants no more of it; raised between two stages."""
 
 
+class TrainingTooLong(PlatformError):
+    """It took longer than a training may."""
+
+
+class AttemptLost(PlatformError):
+    """An attempt was taken for lost: its job waits for another, or has one, and what this one writes has no effect."""
+
+
 class JobFinished(PlatformError):
     """What is at its end cannot be cancelled."""
 
@@ -77,6 +88,14 @@ class VersionRolledBack(PlatformError):
 
 class ChampionChanged(PlatformError):
     """The champion is not the one that was expected."""
+
+
+class ChampionUnmet(PlatformError):
+    """There is a champion, `version`, and its files cannot be had or loaded."""
+
+    def __init__(self, message: str, version: str) -> None:
+        super().__init__(message)
+        self.version = version
 
 
 class ChallengerMissing(PlatformError):

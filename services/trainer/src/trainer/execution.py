@@ -5,10 +5,9 @@ from typing import Protocol
 
 import structlog
 
-from mlplatform.contracts import Contract
 from mlplatform.errors import PlatformError
 from trainer.candidates import Progress
-from trainer.errors import DatabaseUnavailable, TrainingCancelled
+from trainer.errors import AttemptLost, DatabaseUnavailable, TrainingCancelled
 from trainer.gate.decision import Verdict
 from trainer.jobs import Job, JobStore, State
 from trainer.lease import kept_alive
@@ -25,20 +24,12 @@ class Training(Protocol):
         """Train, verify and register a version."""
         ...
 
-    def promote(self, trained: TrainedVersion, job: Job) -> None:
-        """Let it serve; the same job promotes once however often it says so."""
+    def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
+        """Let it serve and the job be at its end, or neither."""
         ...
 
-    def hold(self, trained: TrainedVersion, job: Job) -> None:
-        """Let it wait for somebody's approval, as the challenger."""
-        ...
-
-    def promoted_by(self, job: Job) -> str | None:
-        """The version that an attempt of a job has promoted, if any."""
-        ...
-
-    def champion(self, contract: Contract) -> str | None:
-        """The version that serves, if any."""
+    def hold(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
+        """Let it wait for somebody's approval, as the challenger, and the job be at its end, or neither."""
         ...
 
 
@@ -51,17 +42,14 @@ def run_job(job_id: str, jobs: JobStore, training: Training, worker: str) -> Non
     with structlog.contextvars.bound_contextvars(job=job.id, model=job.model), kept_alive(job, jobs):
         _log.info("training begins", reason=job.reason, attempt=job.attempts)
         try:
-            promoted = training.promoted_by(job)
-            if promoted:
-                _log.info("an attempt before this one promoted its version", version=promoted)
-                jobs.promoted(job, version=promoted)
-            else:
-                _train(job, jobs, training)
+            _train(job, jobs, training)
+        except AttemptLost as error:
+            _log.warning("the attempt ends: another has the job, or will", reason=str(error))
         except TrainingCancelled:
             _log.info("training cancelled")
             jobs.cancelled(job)
         except DatabaseUnavailable as error:
-            # What it kept is not known, a promotion perhaps: the next attempt finds out.
+            # Whether its last word was kept is not known: then the job is at its end, and no other attempt begins.
             _log.warning("the attempt cannot be told; its lease runs out", error=str(error))
         except PlatformError as error:
             _log.warning("training failed", error=str(error))
@@ -78,16 +66,17 @@ def run_job(job_id: str, jobs: JobStore, training: Training, worker: str) -> Non
 
 
 def _train(job: Job, jobs: JobStore, training: Training) -> None:
+    state = State.RUNNING
+
     def progress(stage: str, percent: int) -> None:
+        nonlocal state
+        if stage == EVALUATE:  # and all that comes after it
+            state = State.EVALUATING
         _log.info("training", stage=stage, percent=percent)
         with suppress(DatabaseUnavailable):  # the work goes on; the next stage will be told
-            jobs.progress(job, stage, percent, state=State.EVALUATING if stage == EVALUATE else State.RUNNING)
-            _stop_if_unwanted(job, jobs)
+            jobs.progress(job, stage, percent, state)
 
     trained = training.train(job.model, reason=job.reason, options=job.options, progress=progress)
-    if not jobs.sign_of_life(job):
-        _log.warning("another attempt has taken over; nothing is promoted", version=trained.version)
-        return
     jobs.trained(
         job,
         version=trained.version,
@@ -95,13 +84,7 @@ def _train(job: Job, jobs: JobStore, training: Training) -> None:
         metrics=trained.metrics,
         decision=trained.decision.as_json(),
     )
-    _stop_if_unwanted(job, jobs)
     _end(job, jobs, training, trained)
-
-
-def _stop_if_unwanted(job: Job, jobs: JobStore) -> None:
-    if jobs.is_unwanted(job):
-        raise TrainingCancelled(f"job {job.id} is not wanted any more")
 
 
 def _end(job: Job, jobs: JobStore, training: Training, trained: TrainedVersion) -> None:
@@ -109,13 +92,11 @@ def _end(job: Job, jobs: JobStore, training: Training, trained: TrainedVersion) 
     facts = {"version": trained.version, "candidate": trained.candidate, **trained.metrics}
     match decision.verdict:
         case Verdict.PROMOTE:
-            training.promote(trained, job)
-            jobs.promoted(job, version=trained.version)
+            training.promote(trained, job, jobs)
             _log.info("version promoted", **facts)
         case Verdict.HOLD:
-            training.hold(trained, job)
-            jobs.held(job)
+            training.hold(trained, job, jobs)
             _log.info("version waits for approval", **facts)
         case Verdict.REJECT:
-            jobs.rejected(job)
+            jobs.end(job, State.REJECTED)
             _log.warning("version rejected", reason=decision.summary, **facts)

@@ -1,11 +1,15 @@
 """How a job enters the platform, whoever asks for it."""
 
+import structlog
+
 from mlplatform.contracts import Contract
 from mlplatform.telemetry import trace_context
 from trainer.errors import BrokerUnavailable, KeyReused, TrainingInProgress
 from trainer.jobs import Job, JobStore
 from trainer.options import DEFAULT, Options
 from trainer.tasks import Queue
+
+_log = structlog.get_logger(__name__)
 
 
 def submit(
@@ -18,10 +22,11 @@ def submit(
 ) -> Job:
     """Write the row, then publish its id; the same key gives the same job again.
 
+    What is written is accepted: upkeep publishes it once the broker is back, if it is away now.
+
     Raises:
         TrainingInProgress: the model has an active job.
         KeyReused: the key belongs to another request.
-        BrokerUnavailable: the job ended at once as failed, and can be asked for again.
     """
     known = _known(contract, reason, jobs, key, options)
     if known:
@@ -36,8 +41,7 @@ def submit(
     try:
         queue.publish(job.id, job.traceparent)
     except BrokerUnavailable as error:
-        jobs.refuse(job, str(error))
-        raise
+        _log.warning("the job is handed over later", job=job.id, model=job.model, reason=str(error))
     return job
 
 

@@ -1,7 +1,8 @@
 """What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from time import time
@@ -9,11 +10,12 @@ from typing import Protocol
 
 from celery import Celery
 from celery.beat import BeatLazyFunc
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import after_task_publish, heartbeat_sent, worker_process_init
 from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
-from trainer.errors import BrokerUnavailable
+from trainer.errors import BrokerUnavailable, TrainingTooLong
 from trainer.settings import SOFT_SHUTDOWN_SECONDS, TrainerSettings, WorkerQueue
 
 TRAIN = "trainer.train"
@@ -61,7 +63,7 @@ class CeleryQueue:
         try:
             self._app.send_task(TRAIN, args=[job_id], task_id=job_id, headers={TRACEPARENT: traceparent})
         except OperationalError as error:
-            raise BrokerUnavailable("the broker is away; nothing was accepted") from error
+            raise BrokerUnavailable("the broker is away; nothing was handed over") from error
 
     def waiting(self) -> set[str]:
         with self._app.connection_for_read() as connection:
@@ -122,6 +124,19 @@ def create_celery(settings: TrainerSettings) -> Celery:
         },
     )
     return app
+
+
+@contextmanager
+def told_of_the_limit(seconds: float) -> Iterator[None]:
+    """Give Celery's soft limit, which interrupts whatever a task is at, a name of our own.
+
+    Raises:
+        TrainingTooLong: it was reached in the block.
+    """
+    try:
+        yield
+    except SoftTimeLimitExceeded as error:
+        raise TrainingTooLong(f"the training took longer than its limit of {seconds:g} s") from error
 
 
 def period_of_now() -> int:

@@ -25,7 +25,7 @@ class InMemoryQueue:
 
     def publish(self, job_id: str, traceparent: str | None = None) -> None:
         if not self.is_up:
-            raise BrokerUnavailable("the broker is away; nothing was accepted")
+            raise BrokerUnavailable("the broker is away; nothing was handed over")
         self.published.append(job_id)
         self.messages.append(job_id)
         self.traceparents[job_id] = traceparent

@@ -6,9 +6,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mlplatform.contracts import IRIS
-from mlplatform.errors import ChecksumMismatch
 from mlplatform.registry.manifest import GoldenRows, Manifest
 from trainer.datasets import load
+from trainer.errors import ChampionUnmet
 from trainer.evaluation import features_and_target
 from trainer.export import to_onnx
 from trainer.gate.champion import load_champion
@@ -53,14 +53,8 @@ def store(models: InMemoryModels, onnx: bytes, manifest: Manifest) -> None:
     models.files |= {(NAME, "4", name): content for name, content in files.items()}
 
 
-def test_there_is_no_champion_before_the_first(models: InMemoryModels) -> None:
-    assert load_champion(IRIS, models) is None
-
-
 def test_the_champion_is_the_file_that_was_registered(models: InMemoryModels) -> None:
-    models.set_alias(NAME, "champion", "4")
-    champion = load_champion(IRIS, models)
-    assert champion is not None
+    champion = load_champion(IRIS, models, "4")
     assert champion.version == "4"
     assert champion.signature == promised(IRIS)
     assert champion.model is not None
@@ -69,17 +63,20 @@ def test_the_champion_is_the_file_that_was_registered(models: InMemoryModels) ->
 
 
 def test_a_champion_of_another_contract_is_not_asked_anything(models: InMemoryModels, onnx: bytes) -> None:
-    models.set_alias(NAME, "champion", "4")
     store(models, onnx, manifest(onnx).model_copy(update={"features": [*reversed(IRIS.feature_names)]}))
-    champion = load_champion(IRIS, models)
-    assert champion is not None
+    champion = load_champion(IRIS, models, "4")
     assert champion.model is None
     assert champion.signature.features == tuple(reversed(IRIS.feature_names))
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "manifest.json"])
-def test_another_file_is_refused(models: InMemoryModels, file: str) -> None:
-    models.set_alias(NAME, "champion", "4")
+def test_another_file_than_the_registered_one_is_not_met(models: InMemoryModels, file: str) -> None:
     models.files[NAME, "4", file] += b" "
-    with pytest.raises(ChecksumMismatch):
-        load_champion(IRIS, models)
+    with pytest.raises(ChampionUnmet, match=f"version 4 serves and cannot be met: {file} of version 4") as unmet:
+        load_champion(IRIS, models, "4")
+    assert unmet.value.version == "4"
+
+
+def test_a_champion_that_is_not_in_the_registry_any_more_is_not_met(models: InMemoryModels) -> None:
+    with pytest.raises(ChampionUnmet, match="no version 5"):
+        load_champion(IRIS, models, "5")

@@ -1,12 +1,13 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import ModelVersionNotFound, PlatformError, RegistryUnavailable
-from trainer.db.tables import promotions
+from trainer.db.tables import promotion_locks, promotions
 from trainer.errors import (
     ChampionChanged,
     NothingToRollBackTo,
@@ -43,14 +44,6 @@ def test_a_promotion_is_written_down_and_the_aliases_follow(ledger: Ledger, mode
 def test_promoting_the_champion_changes_nothing(ledger: Ledger) -> None:
     assert promote(ledger, "1") == promote(ledger, "1", actor="bob")
     assert len(ledger.entries(IRIS)) == 1
-
-
-def test_a_job_promotes_once_however_often_it_says_so(ledger: Ledger) -> None:
-    first = promote(ledger, "1", actor="job:7")
-    promote(ledger, "2")
-    assert promote(ledger, "1", actor="job:7") == first
-    assert ledger.entries(IRIS)[-1].after == "2"
-    assert (ledger.promoted_by(IRIS, "job:7"), ledger.promoted_by(IRIS, "job:8")) == ("1", None)
 
 
 def test_a_promoted_challenger_is_none_any_more(ledger: Ledger, models: InMemoryModels) -> None:
@@ -255,12 +248,6 @@ def test_a_version_that_the_gate_rejected_serves_only_by_force(ledger: Ledger, m
     assert models.aliases(NAME) == {"champion": "2", "previous": "1"}
 
 
-def test_two_attempts_of_a_job_promote_one_version(ledger: Ledger) -> None:
-    first = promote(ledger, "1", actor="job:7")
-    assert promote(ledger, "2", actor="job:7") == first
-    assert [entry.after for entry in ledger.entries(IRIS)] == ["1"]
-
-
 def test_a_rollback_to_a_version_that_was_deleted_changes_nothing(ledger: Ledger, models: InMemoryModels) -> None:
     promote(ledger, "1")
     promote(ledger, "2")
@@ -270,10 +257,34 @@ def test_a_rollback_to_a_version_that_was_deleted_changes_nothing(ledger: Ledger
     assert ledger.entries(IRIS)[-1].after == "2"
 
 
-def test_a_job_that_says_so_again_need_not_find_the_champion_that_it_met(ledger: Ledger) -> None:
+def test_the_champion_is_what_the_history_says_whatever_the_registry_does(
+    ledger: Ledger, models: InMemoryModels
+) -> None:
+    assert ledger.champion(IRIS) is None
+    models.set_alias(NAME, "champion", "3")
+    assert ledger.champion(IRIS) == "3"  # as long as there is no history
+    promote(ledger, "1")
+    models.set_alias(NAME, "champion", "3")
+    assert ledger.champion(IRIS) == "1"
+
+
+def test_asked_again_a_promotion_that_expected_the_champion_before_it_is_as_it_was(ledger: Ledger) -> None:
     def say() -> Entry:
-        return ledger.promote(IRIS, "2", reason="better", actor="job:7", expected_champion="1")
+        return ledger.promote(IRIS, "2", reason="better", actor="ann", expected_champion="1")
 
     promote(ledger, "1")
     first = say()
     assert say() == first
+
+
+def test_upkeep_takes_no_lock_where_the_aliases_follow_already(ledger: Ledger, engine: Engine) -> None:
+    promote(ledger, "1")
+    before = _locks(engine)
+    ledger.settle_all()
+    assert _locks(engine) == before
+
+
+def _locks(engine: Engine) -> dict[str, datetime]:
+    """When each was taken last."""
+    with engine.begin() as connection:
+        return {row.model: row.taken_at for row in connection.execute(select(promotion_locks))}

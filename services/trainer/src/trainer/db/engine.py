@@ -1,16 +1,31 @@
 """Connections to the trainer's database."""
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _BUSY_MILLISECONDS = 5_000
+_POSTGRES = {
+    "connect_timeout": 3,  # seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "options": "-c statement_timeout=10s -c lock_timeout=8s -c idle_in_transaction_session_timeout=60s",
+}
+"""No statement here takes a second. One that waits for a lock, a host that is gone, or a transaction whose process was
+stopped in the middle, should hold nobody up for minutes.
+"""
 
 
 def connect(database_url: str) -> Engine:
-    """An engine that checks connections before use; SQLite waits for other writers and keeps readers going."""
-    engine = create_engine(database_url, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
+    """An engine that checks connections before use and waits for nothing longer than seconds; SQLite waits for other
+    writers and keeps readers going.
+    """
+    url = make_url(database_url)
+    is_postgres = url.get_backend_name() == "postgresql"
+    engine = create_engine(url, pool_pre_ping=True, connect_args=_POSTGRES if is_postgres else {})
+    if not is_postgres:
         event.listen(engine, "connect", _tune_sqlite)
     return engine
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from mlplatform.contracts import Contract
-from mlplatform.errors import ChecksumMismatch
-from mlplatform.registry.manifest import CHAMPION, MANIFEST_FILE, MANIFEST_TAG, MODEL_FILE, MODEL_TAG, Manifest
+from mlplatform.errors import ArtifactRejected, ChecksumMismatch, ModelVersionNotFound
+from mlplatform.registry.manifest import MANIFEST_FILE, MANIFEST_TAG, MODEL_FILE, MODEL_TAG, Manifest
 from mlplatform.runtime.session import OnnxModel
+from trainer.errors import ChampionUnmet
 from trainer.gate.signature import Signature, declared, promised
 from trainer.promotions.registry import Registry
 
@@ -22,17 +23,21 @@ class Champion:
     model: OnnxModel | None
 
 
-def load_champion(contract: Contract, registry: Registry) -> Champion | None:
-    """The champion of a contract's model; none before the first.
+def load_champion(contract: Contract, registry: Registry, version: str) -> Champion:
+    """The version that serves.
 
     Raises:
-        RegistryUnavailable, ModelVersionNotFound: as the registry says.
-        ArtifactRejected: its files are not the registered ones, or cannot be loaded.
+        RegistryUnavailable: as the registry says.
+        ChampionUnmet: it is not in the registry, its files are not the registered ones, or they cannot be loaded.
     """
+    try:
+        return _load(contract, registry, version)
+    except (ArtifactRejected, ModelVersionNotFound) as error:
+        raise ChampionUnmet(f"version {version} serves and cannot be met: {error}", version) from error
+
+
+def _load(contract: Contract, registry: Registry, version: str) -> Champion:
     name = contract.registered_model
-    version = registry.aliases(name).get(CHAMPION)
-    if version is None:
-        return None
     tags = registry.version(name, version)["tags"]
     data, manifest = (
         _verified(registry.file(name, version, file), file, version, tags.get(tag))

@@ -1,6 +1,6 @@
 """Whether a candidate may serve: a decision with every reason and number. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,6 +8,9 @@ from typing import Any
 from trainer.gate.comparison import Comparison
 from trainer.gate.policy import Policy
 from trainer.numerals import number
+
+_NOISE = 1e-6
+"""So much worse is as good: the answers of a model are 32-bit floats."""
 
 
 class Verdict(StrEnum):
@@ -37,6 +40,7 @@ class Evidence:
         onnx_bytes: of its file.
         row_microseconds: of one row.
         parity_difference: the greatest, relative, between the ONNX model and the pipeline.
+        parity_tolerance: how great it may be.
         contract_breaks: in words, where its signature is not that of the contract or of the champion.
     """
 
@@ -44,6 +48,7 @@ class Evidence:
     onnx_bytes: int
     row_microseconds: float
     parity_difference: float
+    parity_tolerance: float
     contract_breaks: tuple[str, ...]
 
 
@@ -65,17 +70,23 @@ class Decision:
         return {**asdict(self), "verdict": str(self.verdict), "summary": self.summary}
 
 
-def decide(policy: Policy, evidence: Evidence, comparison: Comparison | None) -> Decision:
+def decide(policy: Policy, evidence: Evidence, comparison: Comparison | None, *, unmet: str | None = None) -> Decision:
     """Promote what is good enough by itself and not worse than the champion, in all and in every slice.
+
+    Where there is a champion that could not be met, nobody knows that, and somebody has to decide.
 
     Args:
         policy: the bounds.
         evidence: of the candidate.
         comparison: with the champion; none where there is none, and then the first good version serves at once.
+        unmet: why there is no comparison although there is a champion.
     """
     reasons = (*_by_itself(policy, evidence), *(_beside(policy, comparison) if comparison else ()))
     if not all(reason.passed for reason in reasons):
         return Decision(Verdict.REJECT, reasons)
+    if unmet:
+        missing = Reason("champion", passed=False, detail=f"{unmet}; it waits for somebody to decide", numbers={})
+        return Decision(Verdict.HOLD, (*reasons, missing))
     waits = comparison is not None and not policy.is_automatic
     return Decision(Verdict.HOLD if waits else Verdict.PROMOTE, reasons)
 
@@ -91,11 +102,11 @@ def _by_itself(policy: Policy, evidence: Evidence) -> tuple[Reason, ...]:
             detail="; ".join(evidence.contract_breaks) or "it takes and answers what the contract and the champion do",
             numbers={"differences": len(evidence.contract_breaks)},
         ),
-        Reason(
+        _at_most(
             "parity",
-            passed=True,  # what is not alike never comes this far
-            detail="the ONNX model answers as the pipeline",
-            numbers={"greatest_difference": evidence.parity_difference},
+            "the relative difference between the ONNX model and the pipeline",
+            evidence.parity_difference,
+            evidence.parity_tolerance,
         ),
     )
 
@@ -117,17 +128,31 @@ def _beside(policy: Policy, comparison: Comparison) -> tuple[Reason, ...]:
             "margin": policy.margin,
         },
     )
-    slices = tuple(
-        _at_most(
-            "slice",
-            f"how much worse than the champion it is for {part.name} ({part.rows} rows)",
-            part.difference,
-            policy.slice_margin,
-        )
-        for part in comparison.slices
-        if part.rows >= policy.slice_rows
+    # Within the margin is what may be as good. What is surely worse is not, or small losses would add up.
+    sure = Reason(
+        "progress",
+        passed=comparison.low <= _NOISE,
+        detail=(
+            f"the loss is surely worse than that of version {comparison.champion_version}, by {number(comparison.low)} "
+            "at least"
+            if comparison.low > _NOISE
+            else f"the loss is not surely worse than that of version {comparison.champion_version}"
+        ),
+        numbers={"interval_low": comparison.low, "bound": _NOISE},
     )
-    return champion, *slices
+    return champion, sure, *_by_slice(policy, comparison)
+
+
+def _by_slice(policy: Policy, comparison: Comparison) -> Iterator[Reason]:
+    for part in comparison.slices:
+        if part.rows >= policy.slice_rows:
+            what = f"how much worse than the champion it is for {part.name} ({part.rows} rows)"
+            yield _at_most("slice", what, part.difference, policy.slice_margin)
+    small = [part for part in comparison.slices if part.rows < policy.slice_rows]
+    if small:
+        named = ", ".join(f"{part.name} ({part.rows} rows)" for part in small)
+        detail = f"not judged, with fewer than {policy.slice_rows} rows: {named}"
+        yield Reason("slice", passed=True, detail=detail, numbers={"slices": len(small), "bound": policy.slice_rows})
 
 
 def _at_most(check: str, what: str, value: float, bound: float) -> Reason:

@@ -6,12 +6,11 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
-import structlog
 
 from mlplatform.contracts import Contract
-from mlplatform.errors import ArtifactRejected, ModelVersionNotFound
 from mlplatform.runtime.session import OnnxModel
 from trainer.candidates import Winner
+from trainer.errors import ChampionUnmet
 from trainer.evaluation import features_and_target
 from trainer.gate.champion import Champion
 from trainer.gate.comparison import Comparison, Losses, SliceLoss, by_slice, compare, loss, row_losses
@@ -24,12 +23,10 @@ FindChampion = Callable[[Contract], Champion | None]
 
 _TIMED_ROWS = 200
 
-_log = structlog.get_logger(__name__)
-
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate decided, whom the candidate met, and how it does in each slice."""
+    """What the gate decided, who served meanwhile, and how the candidate does in each slice and beside the champion."""
 
     decision: Decision
     champion: str | None
@@ -40,13 +37,14 @@ class Judgement:
 def judge(recipe: Recipe, winner: Winner, holdout: pd.DataFrame, find_champion: FindChampion) -> Judgement:
     """Judge on the hold-out, which no version has been trained on."""
     contract = recipe.contract
-    champion = _champion(contract, find_champion)
+    champion, unmet = _champion(contract, find_champion)
     losses = _losses(contract, winner.model, holdout)
     evidence = Evidence(
         loss=loss(losses, is_classification=contract.is_classification),
         onnx_bytes=len(winner.onnx),
         row_microseconds=_row_microseconds(contract, winner.model, holdout),
         parity_difference=winner.parity.max_error,
+        parity_tolerance=winner.parity.tolerance,
         contract_breaks=_contract_breaks(contract, winner, champion),
     )
     slices = recipe.slices(holdout)
@@ -61,20 +59,23 @@ def judge(recipe: Recipe, winner: Winner, holdout: pd.DataFrame, find_champion: 
             seed=recipe.seed,
         )
     return Judgement(
-        decision=decide(recipe.policy, evidence, comparison),
-        champion=champion.version if champion else None,
+        decision=decide(recipe.policy, evidence, comparison, unmet=str(unmet) if unmet else None),
+        champion=_served_by(champion, unmet),
         slices=by_slice(losses, slices, is_classification=contract.is_classification),
         comparison=comparison,
     )
 
 
-def _champion(contract: Contract, find_champion: FindChampion) -> Champion | None:
+def _champion(contract: Contract, find_champion: FindChampion) -> tuple[Champion | None, ChampionUnmet | None]:
     try:
-        return find_champion(contract)
-    except (ArtifactRejected, ModelVersionNotFound) as error:
-        # A champion that no predictor could load either protects nobody.
-        _log.warning("the champion cannot be met", model=contract.model, reason=str(error))
-        return None
+        return find_champion(contract), None
+    except ChampionUnmet as error:
+        return None, error
+
+
+def _served_by(champion: Champion | None, unmet: ChampionUnmet | None) -> str | None:
+    served_by = champion or unmet
+    return served_by.version if served_by else None
 
 
 def _contract_breaks(contract: Contract, winner: Winner, champion: Champion | None) -> tuple[str, ...]:

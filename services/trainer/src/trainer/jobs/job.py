@@ -9,10 +9,11 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from trainer.options import Effort, Options
 
 MAX_ATTEMPTS = 3
-"""So many attempts may be lost with their worker before a job is given up."""
+"""So many attempts may end without a word before a job is given up."""
 
 LEASE = timedelta(seconds=15)
 WAITING = "waiting for the worker"
+FINISHED = "finished"
 
 
 def _as_utc(value: datetime | None) -> datetime | None:

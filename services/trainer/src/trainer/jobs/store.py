@@ -1,30 +1,43 @@
 """The jobs of a database."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import Connection, Engine, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, insert, null, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
 from trainer.db.tables import job_attempts, job_events, jobs
-from trainer.errors import DatabaseUnavailable, JobFinished, JobNotFound, TrainingInProgress
-from trainer.jobs.job import LEASE, MAX_ATTEMPTS, WAITING, Attempt, Job, JobEvent, State
+from trainer.errors import (
+    AttemptLost,
+    DatabaseUnavailable,
+    JobFinished,
+    JobNotFound,
+    TrainingCancelled,
+    TrainingInProgress,
+)
+from trainer.jobs.job import FINISHED, LEASE, MAX_ATTEMPTS, WAITING, Attempt, Job, JobEvent, State
 from trainer.jobs.record import ABANDONED, HANDED_BACK, abandoned_attempts, begin_attempt, end_attempt, note_event
 from trainer.options import DEFAULT, Options
 
 _IS_ACTIVE = jobs.c.state.in_([state.value for state in State if state.is_active])
+_IS_AT_WORK = jobs.c.state.in_([state.value for state in State if state.is_at_work])
 _WATCHED = {"state", "stage", "percent"}
+_NOTHING_CAME_OF_IT = {"version": None, "run_id": None, "metrics": null(), "decision": null()}
+
+Ending = Callable[[Connection], None]
+"""Writes the end of a job in a transaction of the same database, or raises, and then that must not be committed."""
 
 
 class JobStore:
     """The jobs of a database. Every call raises `DatabaseUnavailable` when that does not answer.
 
     Whoever works on a job gives a sign of life more often than every `LEASE`; a job without one may be taken over.
-    The number of its attempts is the fencing token: what an attempt writes after another has begun has no effect.
+    The number of its attempts is the fencing token: what an attempt writes has no effect once the job waits again or
+    another attempt has begun, and whatever else it would write in that transaction has none, either.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -133,76 +146,96 @@ class JobStore:
     def start(self, job_id: str, worker: str) -> Job | None:
         """Take a job for an attempt.
 
-        None when it is at its end, when another attempt is alive, or when it ends here after too many lost attempts.
+        None when it is at its end, when another attempt is alive, or when it ends here: it is not wanted any more, or
+        too many attempts were lost.
         """
         job = self.get(job_id)
         if not job.state.is_active or (job.state.is_at_work and job.seen_at >= _now() - LEASE):
             return None
         now, number = _now(), job.attempts + 1
         with self._transaction() as connection:
-            if not _change(connection, job, seen_at=now):  # somebody else was quicker
+            if not _change(connection, job, _is_as_read(job), seen_at=now):  # somebody else was quicker
                 return None
             end_attempt(connection, job.id, ABANDONED, now)
             lost = abandoned_attempts(connection, job.id)
-            if lost >= MAX_ATTEMPTS:
-                error = f"given up after {lost} attempts that were lost with their worker"
-                _end(connection, job, State.FAILED, error=error)
+            if job.is_unwanted:
+                _end(connection, job, _IS_ACTIVE, State.CANCELLED)
                 return None
-            beginning = {"state": State.RUNNING, "stage": "starting", "percent": 0}
-            _change(connection, job, attempts=number, started_at=now, **beginning)
+            if lost >= MAX_ATTEMPTS:
+                error = (
+                    f"given up after {lost} attempts that ended without a word: killed, or cut off from the database"
+                )
+                _end(connection, job, _IS_ACTIVE, State.FAILED, error=error, **_NOTHING_CAME_OF_IT)
+                return None
+            beginning = {"state": State.RUNNING, "stage": "starting", "percent": 0, **_NOTHING_CAME_OF_IT}
+            _change(connection, job, _IS_ACTIVE, attempts=number, started_at=now, **beginning)
             begin_attempt(connection, job.id, number, worker, now)
         return self.get(job_id)
 
     def sign_of_life(self, job: Job) -> bool:
         """Extend the lease; false when it is lost."""
-        return self._change(job, seen_at=_now())
+        with self._transaction() as connection:
+            return _change(connection, job, _IS_AT_WORK, seen_at=_now())
 
     def requeue(self, job: Job) -> bool:
-        """Let an abandoned job wait for a worker again; false when somebody else was quicker."""
-        return self._wait_again(job, ABANDONED)
+        """Let an abandoned job wait for a worker again; false when somebody else was quicker, or it lives after all."""
+        return self._wait_again(job, _is_as_read(job), ABANDONED)
 
     def hand_back(self, job: Job) -> bool:
         """The same for an attempt whose worker has to stop; that attempt counts as none."""
-        return self._wait_again(job, HANDED_BACK)
+        return self._wait_again(job, _IS_AT_WORK, HANDED_BACK)
 
-    def _wait_again(self, job: Job, outcome: str) -> bool:
+    def _wait_again(self, job: Job, condition: ColumnElement[bool], outcome: str) -> bool:
         with self._transaction() as connection:
-            waits = _change(connection, job, state=State.QUEUED, stage=WAITING, percent=0, seen_at=_now())
+            waiting = {"state": State.QUEUED, "stage": WAITING, "percent": 0, "seen_at": _now()}
+            waits = _change(connection, job, condition, **waiting)
             if waits:
                 end_attempt(connection, job.id, outcome, _now())
             return waits
 
     def progress(self, job: Job, stage: str, percent: int, state: State = State.RUNNING) -> None:
-        """Say how far it is."""
-        self._change(job, state=state, stage=stage, percent=percent, seen_at=_now())
+        """Say how far it is.
+
+        Raises:
+            AttemptLost: the job is another attempt's now, or waits for one.
+            TrainingCancelled: somebody wants no more of it.
+        """
+        with self._transaction() as connection:
+            _work(connection, job, state=state, stage=stage, percent=percent, seen_at=_now())
 
     def trained(
         self, job: Job, *, version: str, run_id: str, metrics: Mapping[str, float], decision: Mapping[str, Any]
     ) -> None:
-        """A version came of it, which does not serve yet, and the gate has decided."""
-        self._change(
-            job, version=version, run_id=run_id, metrics=dict(metrics), decision=dict(decision), seen_at=_now()
-        )
+        """A version came of it, wanted or not, which does not serve yet, and the gate has decided.
 
-    def promoted(self, job: Job, *, version: str) -> None:
-        """The end: the version serves."""
-        self._finish(job, State.PROMOTED, version=version, percent=100)
+        Raises:
+            AttemptLost: the job is another attempt's now, or waits for one.
+        """
+        made = {"version": version, "run_id": run_id, "metrics": dict(metrics), "decision": dict(decision)}
+        with self._transaction() as connection:
+            if not _change(connection, job, _IS_AT_WORK, **made, seen_at=_now()):
+                raise _lost(job)
 
-    def held(self, job: Job) -> None:
-        """The end: the version waits for somebody's approval."""
-        self._finish(job, State.HELD, percent=100)
+    def ending(self, job: Job, state: State) -> Ending:
+        """The end of a job that has a version, for the transaction that lets this serve or wait: both or neither.
 
-    def rejected(self, job: Job) -> None:
-        """The end: the gate refused the version."""
-        self._finish(job, State.REJECTED, percent=100)
+        It raises as `progress` does.
+        """
 
-    def fail(self, job: Job, error: str) -> None:
-        """The end: no version came of it."""
-        self._finish(job, State.FAILED, error=error)
+        def end(connection: Connection) -> None:
+            _work(connection, job, state=state, stage=FINISHED, percent=100, finished_at=_now())
+            end_attempt(connection, job.id, state, _now())
 
-    def refuse(self, job: Job, error: str) -> None:
-        """The end of a job that was never handed over; its key is free for another try."""
-        self._finish(job, State.FAILED, error=error, idempotency_key=None)
+        return end
+
+    def end(self, job: Job, state: State) -> None:
+        """The same where nothing else is to be written."""
+        with self._transaction() as connection:
+            self.ending(job, state)(connection)
+
+    def fail(self, job: Job, error: str) -> bool:
+        """The end of an attempt that could not do it; false when it is not at work on the job any more."""
+        return self._finish(job, _IS_AT_WORK, State.FAILED, error=error)
 
     def cancel(self, job_id: str) -> Job:
         """Let a job end: at once while it is queued, otherwise after the stage it is in.
@@ -215,25 +248,21 @@ class JobStore:
             job = self.get(job_id)
             if not job.state.is_active:
                 raise JobFinished(f"job {job_id} has ended as {job.state}")
-            is_queued = job.state is State.QUEUED
-            if self._finish(job, State.CANCELLED) if is_queued else self._change(job, is_unwanted=True):
+            if job.state is State.QUEUED:
+                is_done = self._finish(job, jobs.c.state == State.QUEUED, State.CANCELLED)
+            else:
+                with self._transaction() as connection:
+                    is_done = _change(connection, job, _IS_AT_WORK, is_unwanted=True)
+            if is_done:
                 return self.get(job_id)
 
-    def is_unwanted(self, job: Job) -> bool:
-        """Whether somebody has asked for its end."""
-        return self.get(job.id).is_unwanted
+    def cancelled(self, job: Job) -> bool:
+        """The end that somebody asked for; false when the attempt is not at work on the job any more."""
+        return self._finish(job, _IS_AT_WORK, State.CANCELLED)
 
-    def cancelled(self, job: Job) -> None:
-        """The end that somebody asked for."""
-        self._finish(job, State.CANCELLED)
-
-    def _finish(self, job: Job, state: State, **values: Any) -> bool:  # noqa: ANN401 # columns
+    def _finish(self, job: Job, condition: ColumnElement[bool], state: State, **values: Any) -> bool:  # noqa: ANN401 # columns
         with self._transaction() as connection:
-            return _end(connection, job, state, **values)
-
-    def _change(self, job: Job, **values: Any) -> bool:  # noqa: ANN401 # columns
-        with self._transaction() as connection:
-            return _change(connection, job, **values)
+            return _end(connection, job, condition, state, **values)
 
     def _select(self, query: Select[Any]) -> list[Job]:
         with self._transaction() as connection:
@@ -250,17 +279,39 @@ class JobStore:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
 
 
-def _change(connection: Connection, job: Job, **values: Any) -> bool:  # noqa: ANN401 # columns
-    """Write what an attempt says of its job, unless the job is at its end or another attempt has begun."""
-    mine = (jobs.c.id == job.id, jobs.c.attempts == job.attempts, _IS_ACTIVE)
-    changed = connection.execute(update(jobs).where(*mine).values(values)).rowcount == 1
+def _is_as_read(job: Job) -> ColumnElement[bool]:
+    """Whether nobody has taken it, or said a word of it, since it was read."""
+    return and_(jobs.c.state == job.state, jobs.c.seen_at == job.seen_at)
+
+
+def _work(connection: Connection, job: Job, **values: Any) -> None:  # noqa: ANN401 # columns
+    """Write what an attempt has done, if it is still its job, and still wanted."""
+    if _change(connection, job, and_(_IS_AT_WORK, ~jobs.c.is_unwanted), **values):
+        return
+    is_mine = connection.execute(select(jobs.c.id).where(*_of(job), _IS_AT_WORK)).first() is not None
+    if is_mine:
+        raise TrainingCancelled(f"job {job.id} is not wanted any more")
+    raise _lost(job)
+
+
+def _lost(job: Job) -> AttemptLost:
+    return AttemptLost(f"attempt {job.attempts} at job {job.id} was taken for lost")
+
+
+def _of(job: Job) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The job, as long as no further attempt has begun."""
+    return jobs.c.id == job.id, jobs.c.attempts == job.attempts
+
+
+def _change(connection: Connection, job: Job, condition: ColumnElement[bool], **values: Any) -> bool:  # noqa: ANN401 # columns
+    changed = connection.execute(update(jobs).where(*_of(job), condition).values(values)).rowcount == 1
     if changed and not _WATCHED.isdisjoint(values):
         note_event(connection, job.id, _now())
     return changed
 
 
-def _end(connection: Connection, job: Job, state: State, **values: Any) -> bool:  # noqa: ANN401 # columns
-    ends = _change(connection, job, state=state, stage="finished", finished_at=_now(), **values)
+def _end(connection: Connection, job: Job, condition: ColumnElement[bool], state: State, **values: Any) -> bool:  # noqa: ANN401 # columns
+    ends = _change(connection, job, condition, state=state, stage=FINISHED, finished_at=_now(), **values)
     if ends:
         end_attempt(connection, job.id, state, _now())
     return ends

@@ -7,6 +7,7 @@ model's lock. So however many do so at once, and whoever of them dies, they end 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -19,7 +20,7 @@ from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import ModelVersionNotFound
 from mlplatform.messaging.events import ModelEvents, NoModelEvents
 from mlplatform.registry.manifest import CHALLENGER, CHAMPION, MANIFEST_TAG, PREVIOUS
-from mlplatform.registry.traffic import TRAFFIC_TAG, Traffic
+from mlplatform.registry.traffic import TRAFFIC_TAG
 from trainer.db.tables import promotion_locks, promotions
 from trainer.errors import (
     ChampionChanged,
@@ -48,11 +49,24 @@ from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 ANYBODY = "*"
 """Expected of a champion that may be any."""
 
+Together = Callable[[Connection], None]
+"""What somebody writes in the transaction of an entry."""
+
+Step = Callable[[], None]
+"""One change of the registry."""
+
 _PLATFORM = "platform"
+_HISTORY, _ALIASES = "", " aliases"
+"""What a model's lock is for, at the end of its name."""
+
 
 _INSERTS: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 _log = structlog.get_logger(__name__)
+
+
+def alone(_connection: Connection) -> None:
+    """Nothing else is written."""
 
 
 class Ledger:
@@ -66,7 +80,7 @@ class Ledger:
         self._engine = engine
         self._registry = registry
         self._events = events or NoModelEvents()
-        self._turn = Lock()  # SQLite's own waiting is neither fair nor patient
+        self._turns = _turns(engine)
 
     def promote(
         self,
@@ -77,10 +91,20 @@ class Ledger:
         actor: str,
         expected_champion: str | None = ANYBODY,
         force: bool = False,
+        together: Together = alone,
     ) -> Entry:
-        """Let a version serve; nothing happens when it is the champion already, or when a job says so a second time.
+        """Let a version serve; the history stays as it is when the version is the champion already.
 
         When the registry goes away between the entry and the aliases, `settle` moves them later.
+
+        Args:
+            contract: of the model.
+            version: its number.
+            reason: kept in the history.
+            actor: who says so.
+            expected_champion: the version that must serve now; none when none must.
+            force: past what the gate and a rollback have said.
+            together: writes in the same transaction what must not be without the promotion; when it raises, neither is.
 
         Raises:
             ModelVersionNotFound: there is no such version.
@@ -92,13 +116,13 @@ class Ledger:
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             champion = entries[-1].after if entries else None
-            done = next((entry for entry in entries if _is_of_job(entry, actor)), None)
-            if done:
-                return done
-            if expected_champion not in {ANYBODY, champion}:
-                raise ChampionChanged(f"{contract.model} is served by version {champion}, not {expected_champion}")
             if entries and champion == version:
+                together(connection)
                 return changes(entries)[-1]
+            if expected_champion not in {ANYBODY, champion}:
+                raise ChampionChanged(
+                    f"{contract.model} is served by {_named(champion)}, not by {_named(expected_champion)}"
+                )
             if version in rolled_back(entries) and not force:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
@@ -111,6 +135,7 @@ class Ledger:
                 contract.model, entries, Action.PROMOTE, version, actor=actor, reason=reason, forced=force
             )
             _write(connection, entry)
+            together(connection)
         self._settle_soon(contract)
         return entry
 
@@ -132,23 +157,26 @@ class Ledger:
         self._settle_soon(contract)
         return entry
 
-    def append(self, contract: Contract, decide: Callable[[Sequence[Entry]], Entry]) -> Entry:
+    def append(
+        self, contract: Contract, decide: Callable[[Sequence[Entry]], Entry], *, together: Together = alone
+    ) -> Entry:
         """Write the entry that somebody decides on in the face of the history, while nobody else can change that; the
-        last entry stands for no change.
+        last entry stands for no change. `together` is as in `promote`.
         """
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             entry = decide(entries)
+            together(connection)
             if entry in entries:
                 return entry
             _write(connection, entry)
         self._settle_soon(contract)
         return entry
 
-    def promoted_by(self, contract: Contract, actor: str) -> str | None:
-        """The version that somebody, such as a job, has promoted last."""
-        mine = [entry for entry in self.entries(contract) if entry.actor == actor and entry.action is Action.PROMOTE]
-        return mine[-1].after if mine else None
+    def champion(self, contract: Contract) -> str | None:
+        """The version that serves by the history or, where that is empty, by the registry; none before the first."""
+        entries = self.entries(contract)
+        return entries[-1].after if entries else self._registry.aliases(contract.registered_model).get(CHAMPION)
 
     def entries(self, contract: Contract) -> list[Entry]:
         """The whole history, oldest first."""
@@ -185,21 +213,24 @@ class Ledger:
         return found
 
     def settle(self, contract: Contract) -> None:
-        """Make aliases and traffic say what the last entry says."""
-        with self._locked(contract) as connection:
-            entries = self._with_adopted(connection, contract)
-            if not entries:
-                return
-            moved = self._move_aliases(contract, entries)
-            told = self._tell_traffic(contract, traffic_of(entries))
-        if moved or told:
+        """Make aliases and traffic say what the last entry says.
+
+        Whoever does so has a lock of his own: however long the registry takes, nobody waits with a new entry for it.
+        """
+        with self._locked(contract, _ALIASES) as connection:
+            steps = self._steps(contract, _entries(connection, contract))
+            for step in steps:
+                step()
+        if steps:
             self._events.changed(contract.model)
 
     def settle_all(self) -> None:
-        """The same for every model; for whoever looks after things from time to time."""
+        """The same for every model that needs it; for whoever looks after things from time to time."""
         for contract in CONTRACTS.values():
             try:
-                self.settle(contract)
+                self._adopt(contract)
+                if self._steps(contract, self.entries(contract)):
+                    self.settle(contract)
             except (ModelVersionNotFound, RegistryRefused) as error:
                 # Somebody deleted the version, say: that is no reason to leave the other models alone.
                 _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
@@ -210,7 +241,11 @@ class Ledger:
         except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
             _log.warning("the aliases will follow later", model=contract.model, reason=str(error))
 
-    def _move_aliases(self, contract: Contract, entries: Sequence[Entry]) -> bool:
+    def _steps(self, contract: Contract, entries: Sequence[Entry]) -> list[Step]:
+        """What has to be done to the registry, in this order."""
+        return [*self._alias_steps(contract, entries), *self._traffic_steps(contract, entries)] if entries else []
+
+    def _alias_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
         name, line, traffic = contract.registered_model, succession(entries), traffic_of(entries)
         wanted = {CHAMPION: line[-1], PREVIOUS: line[-2] if len(line) > 1 else None}
         found = self._registry.aliases(name)
@@ -225,22 +260,26 @@ class Ledger:
         for alias in sorted(changed, key=lambda alias: found.get(alias) in kept):
             version = wanted[alias]
             if version is None:
-                self._registry.drop_alias(name, alias)
+                yield partial(self._registry.drop_alias, name, alias)
             else:
-                self._registry.set_alias(name, alias, version)
-        return bool(changed)
+                yield partial(self._registry.set_alias, name, alias, version)
 
-    def _tell_traffic(self, contract: Contract, traffic: Traffic | None) -> bool:
-        name = contract.registered_model
+    def _traffic_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
+        name, traffic = contract.registered_model, traffic_of(entries)
         found = self._registry.tags(name).get(TRAFFIC_TAG)
         wanted = traffic.as_tag() if traffic else None
         if wanted == found:
-            return False
+            return
         if wanted is None:
-            self._registry.drop_tag(name, TRAFFIC_TAG)
+            yield partial(self._registry.drop_tag, name, TRAFFIC_TAG)
         else:
-            self._registry.set_tag(name, TRAFFIC_TAG, wanted)
-        return True
+            yield partial(self._registry.set_tag, name, TRAFFIC_TAG, wanted)
+
+    def _adopt(self, contract: Contract) -> None:
+        """Begin a history that is empty with the champion that the registry has, if it has one."""
+        if not self.entries(contract) and self.champion(contract):
+            with self._locked(contract) as connection:
+                self._with_adopted(connection, contract)
 
     def _with_adopted(self, connection: Connection, contract: Contract) -> list[Entry]:
         """The history; one that is empty begins with the champion that the registry has."""
@@ -257,12 +296,13 @@ class Ledger:
         return [adopted]
 
     @contextmanager
-    def _locked(self, contract: Contract) -> Iterator[Connection]:
-        """A transaction that is the only one to change this model's history, in all processes."""
-        with self._turn, self._transaction() as connection:
+    def _locked(self, contract: Contract, what: str = _HISTORY) -> Iterator[Connection]:
+        """A transaction that is the only one to change this model's history or its aliases, in all processes."""
+        key = contract.model + what
+        with self._turns[key], self._transaction() as connection:
             # The row is locked by being written, which SQLite understands, too: there it locks the database.
             now = datetime.now(UTC)
-            row = _INSERTS[self._engine.dialect.name](promotion_locks).values(model=contract.model, taken_at=now)
+            row = _INSERTS[self._engine.dialect.name](promotion_locks).values(model=key, taken_at=now)
             connection.execute(row.on_conflict_do_update(index_elements=["model"], set_={"taken_at": now}))
             yield connection
 
@@ -273,6 +313,12 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+def _turns(engine: Engine) -> Mapping[str, Lock]:
+    """A lock for each row that is locked. SQLite has one for all, and its own waiting is neither fair nor patient."""
+    keys = [model + what for what in (_HISTORY, _ALIASES) for model in CONTRACTS]
+    return dict.fromkeys(keys, Lock()) if engine.dialect.name == "sqlite" else {key: Lock() for key in keys}
 
 
 def _write(connection: Connection, entry: Entry) -> None:
@@ -287,5 +333,5 @@ def _entries(connection: Connection, contract: Contract) -> list[Entry]:
     return [Entry.model_validate(row) for row in connection.execute(mine)]
 
 
-def _is_of_job(entry: Entry, actor: str) -> bool:
-    return actor.startswith("job:") and (entry.action, entry.actor) == (Action.PROMOTE, actor)
+def _named(version: str | None) -> str:
+    return f"version {version}" if version else "no version"

@@ -18,7 +18,7 @@ from trainer.errors import (
     VersionRolledBack,
 )
 from trainer.promotions.history import Action, Entry, is_withdrawn, next_entry, rolled_back, traffic_of
-from trainer.promotions.ledger import Ledger
+from trainer.promotions.ledger import Ledger, Together, alone
 from trainer.promotions.ramp import Ramp, TrafficPlan
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry
 
@@ -30,10 +30,19 @@ class TrafficControl:
         self._ledger = ledger
         self._registry = registry
 
-    def challenge(self, contract: Contract, version: str, *, reason: str, actor: str, force: bool = False) -> Entry:
+    def challenge(
+        self,
+        contract: Contract,
+        version: str,
+        *,
+        reason: str,
+        actor: str,
+        force: bool = False,
+        together: Together = alone,
+    ) -> Entry:
         """Let a version challenge the champion, without traffic yet; what another challenger had ends.
 
-        Nothing happens when the history has it as challenger already.
+        The history stays as it is when it has it as challenger already. `together` is as in `Ledger.promote`.
 
         Raises:
             ModelVersionNotFound: there is no such version.
@@ -71,7 +80,7 @@ class TrafficControl:
                 traffic=plan,
             )
 
-        return self._ledger.append(contract, decide)
+        return self._ledger.append(contract, decide, together=together)
 
     def withdraw(self, contract: Contract, *, reason: str, actor: str) -> Entry:
         """Let nobody challenge the champion any more; what the challenger had ends.

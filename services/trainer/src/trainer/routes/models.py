@@ -30,6 +30,7 @@ from trainer.routes.answers import (
     VersionDetail,
     VersionSummary,
 )
+from trainer.routes.text import WITHOUT_NUL
 
 NUMBER = f"^{VERSION_NUMBER}$"
 _ORIGIN = (
@@ -53,7 +54,7 @@ _ORIGIN = (
     "card_sha256",
 )
 
-Reason = Annotated[str, Field(description="Kept in the history.", min_length=1, max_length=1_000)]
+Reason = Annotated[str, Field(description="Kept in the history.", min_length=1, max_length=1_000, pattern=WITHOUT_NUL)]
 
 
 class PromoteRequest(BaseModel):

@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from mlplatform.contracts import contract_of
 from trainer.jobs import Attempt, Job, JobEvent, JobStore, State
 from trainer.options import Effort, Options
+from trainer.routes.text import WITHOUT_NUL
 from trainer.submission import submit
 from trainer.tasks import Queue
 
@@ -28,8 +29,7 @@ _Key = Annotated[
         pattern=r"^[\x21-\x7e]{1,255}$",
     ),
 ]
-
-
+_JobId = Annotated[str, Path(pattern=WITHOUT_NUL)]
 _LastEvent = Annotated[
     int, Header(alias="Last-Event-ID", description="Sent by a client that connects again: the last event it saw.", ge=0)
 ]
@@ -42,7 +42,9 @@ class RetrainRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str = Field(description="The model's short name.", examples=["housing"])
-    reason: str = Field(default="asked for over the API", description="Kept with the job.", max_length=1_000)
+    reason: str = Field(
+        default="asked for over the API", description="Kept with the job.", max_length=1_000, pattern=WITHOUT_NUL
+    )
     effort: Effort = Field(default=Effort.FULL, description="Quick tries fewer candidates, in fewer folds.")
     feedback: bool = Field(default=False, description="Train on labelled feedback, too.")
 
@@ -66,7 +68,9 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
 
     @routes.post("", status_code=HTTPStatus.ACCEPTED, summary="Ask for a retraining")
     def retrain(request: RetrainRequest, response: Response, key: _Key = None) -> Job:
-        """404 for an unknown model, 409 naming the job when the model is being trained already."""
+        """404 for an unknown model, 409 naming the job when the model is being trained already. What is accepted is
+        kept: with the broker away it is handed over later.
+        """
         options = Options(request.effort, request.feedback)
         job = submit(contract_of(request.model), request.reason, jobs, queue, key, options)
         _log.info("retraining accepted", job=job.id, model=job.model)
@@ -78,7 +82,7 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
         model: str | None = None,
         state: State | None = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
-        before: Annotated[str | None, Query(description="Only jobs older than this one.")] = None,
+        before: Annotated[str | None, Query(description="Only jobs older than this one.", pattern=WITHOUT_NUL)] = None,
     ) -> JobList:
         found = jobs.newest(limit, contract_of(model).model if model else None, state, before)
         asked = {"model": model, "state": state, "limit": limit, "before": found[-1].id if found else None}
@@ -86,16 +90,16 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
         return JobList(jobs=found, next=f"/retrain?{following}" if len(found) == limit else None)
 
     @routes.get("/{job_id}", summary="One job: its state, stage and outcome")
-    def job(job_id: str) -> JobDetail:
+    def job(job_id: _JobId) -> JobDetail:
         return JobDetail(**jobs.get(job_id).model_dump(), attempt_history=jobs.attempts(job_id))
 
     @routes.delete("/{job_id}", status_code=HTTPStatus.ACCEPTED, summary="Call a retraining off")
-    def cancel(job_id: str) -> Job:
+    def cancel(job_id: _JobId) -> Job:
         """At once while it is queued, otherwise after the stage it is in; 409 when it is at its end."""
         return jobs.cancel(job_id)
 
     @routes.get("/{job_id}/events", summary="How it goes, as server-sent events", response_class=StreamingResponse)
-    async def events(job_id: str, after: _LastEvent = 0) -> Response:
+    async def events(job_id: _JobId, after: _LastEvent = 0) -> Response:
         """An event for every change of state, stage or percent, from the first on or after the last one that was seen,
         up to the end of the job; 204 when nothing can follow.
         """
