@@ -174,6 +174,24 @@ async def test_with_the_broker_away_the_same_key_names_the_job_that_waits(
     assert (second.status_code, second.json()) == (202, first.json())
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/retrain", {"model": "iris", "reason": "a\0b"}),
+        ("GET", "/retrain?before=a%00b", None),
+        ("GET", "/retrain/a%00b", None),
+        ("DELETE", "/retrain/a%00b", None),
+        ("GET", "/retrain/a%00b/events", None),
+        ("POST", "/models/iris/rollback", {"reason": "a\0b"}),
+        ("PUT", "/models/iris/challenger", {"version": "1", "reason": "a\0b"}),
+    ],
+)
+async def test_what_no_database_could_keep_is_the_fault_of_the_request(
+    api: httpx.AsyncClient, method: str, path: str, body: object
+) -> None:
+    assert (await api.request(method, path, json=body)).status_code == 422
+
+
 async def test_requests_of_one_key_at_the_same_moment_make_one_job(
     api: httpx.AsyncClient, queue: InMemoryQueue
 ) -> None:
