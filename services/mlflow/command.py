@@ -22,7 +22,7 @@ def main() -> None:
     logging.config.dictConfig(json.loads((_HERE / "logging.json").read_text()))
     log = logging.getLogger("mlflow.cli")
 
-    def say(message: object = "", **_: object) -> None:
+    def say(message: object = "", *_: object, **__: object) -> None:
         log.info(message)
 
     def fail(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

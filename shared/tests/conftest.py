@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 
+import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import GraphProto, TensorProto, helper
 
 from mlplatform.contracts import HOUSING, IRIS, Contract
 from mlplatform.registry.cache import sha256
@@ -45,13 +46,13 @@ def classification_onnx(label: str = "setosa") -> bytes:
             [
                 helper.make_tensor("zeros", TensorProto.DOUBLE, [4, 3], [0.0] * 12),
                 helper.make_tensor("p", TensorProto.DOUBLE, [3], [0.5, 0.3, 0.2]),
-                helper.make_tensor("l", TensorProto.STRING, [1], [label.encode()]),
+                helper.make_tensor("l", TensorProto.STRING, [1], np.array([label])),
             ],
         )
     )
 
 
-def _model(graph: object) -> bytes:
+def _model(graph: GraphProto) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     return bytes(model.SerializeToString())
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import tarfile
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -116,7 +117,7 @@ def test_a_predictor_with_a_cached_model_is_ready_within_3_seconds(stack: Stack)
             *("--volume", f"{stack.project}_housing-models:/var/cache/mlplatform", image("housing-predictor")),
         ).strip()
         try:
-            wait_until(lambda port=port: _is_ready(port), within_seconds=30, what="ready")
+            wait_until(partial(_is_ready, port), within_seconds=30, what="ready")
             took.append(time.monotonic() - began)
         finally:
             run("docker", "kill", name)

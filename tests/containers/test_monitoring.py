@@ -110,8 +110,7 @@ def test_every_line_of_our_containers_is_json_with_an_event(stack: Stack, client
             assert {"event", "timestamp", "level"} <= json.loads(line).keys(), f"{service}: {line}"
     for service in OTHERS:
         assert all(isinstance(line, dict) for line in lines_of(stack.the(service))), service
-    line = gateway_line(stack, "follow-this-request")
-    assert len(line["trace_id"]) == 32
+    assert len(gateway_line(stack, "follow-this-request")["trace_id"]) == 32
 
 
 @pytest.fixture

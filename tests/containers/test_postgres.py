@@ -34,12 +34,12 @@ def database(engine: docker.DockerClient) -> Iterator[Engine]:
         detach=True,
         remove=True,
         environment={"POSTGRES_PASSWORD": _PASSWORD, "POSTGRES_INITDB_ARGS": "--encoding=UTF8"},
-        ports={"5432/tcp": ("127.0.0.1", None)},
+        ports={"5432/tcp": ("127.0.0.1", 0)},
     )
     try:
         container.reload()
-        port = container.ports["5432/tcp"][0]["HostPort"]
-        database = connect(f"postgresql+psycopg://postgres:{_PASSWORD}@127.0.0.1:{port}/postgres")
+        [published] = container.ports["5432/tcp"] or []
+        database = connect(f"postgresql+psycopg://postgres:{_PASSWORD}@127.0.0.1:{published['HostPort']}/postgres")
         wait_until(lambda: _answers(database), within_seconds=60, what="the database answers over TCP")
         migrate(database)
         yield database

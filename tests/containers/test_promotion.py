@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from docker.models.containers import Container
 
-from tests.helpers.compose import Stack, say
+from tests.helpers.compose import Stack, run_inside, say
 from tests.helpers.promoting import (
     another_version,
     assert_a_rollback_restores_the_answers,
@@ -39,13 +40,13 @@ def replicas(stack: Stack) -> Iterator[list[str]]:
     """Where two predictors answer."""
     stack.scale(SERVICE, 2)
     stack.wait_until_healthy(within_seconds=60)
-    yield [f"http://{address(stack, container.name)}:8000" for container in stack.containers(SERVICE)]
+    yield [f"http://{address(container)}:8000" for container in stack.containers(SERVICE)]
     stack.scale(SERVICE, 1)
     stack.wait_until_healthy(within_seconds=60)
 
 
-def address(stack: Stack, name: str) -> str:
-    networks = stack.engine.containers.get(name).attrs["NetworkSettings"]["Networks"]
+def address(container: Container) -> str:
+    networks = container.attrs["NetworkSettings"]["Networks"]
     [serving] = [network for key, network in networks.items() if key.endswith("_application")]
     return str(serving["IPAddress"])
 
@@ -82,6 +83,6 @@ def test_hundreds_of_promotions_and_rollbacks_at_once_leave_one_chain_and_an_ali
 )
 def test_postgres_refuses_to_rewrite_what_has_happened(stack: Stack, change: str) -> None:
     psql = "PGPASSWORD=$(cat /run/secrets/postgres_trainer_password) psql -h 127.0.0.1 -U trainer -d trainer -c"
-    code, said = stack.the("postgres").exec_run(["sh", "-c", f'{psql} "{change}"'])
+    code, said = run_inside(stack.the("postgres"), "sh", "-c", f'{psql} "{change}"')
     assert code != 0
-    assert "not rewritten" in said.decode()
+    assert "not rewritten" in said

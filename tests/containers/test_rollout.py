@@ -8,7 +8,7 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from tests.helpers.compose import Stack, output
+from tests.helpers.compose import Stack, output, run_inside
 from tests.helpers.waiting import wait_until
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
@@ -41,8 +41,8 @@ def ask(container: Container, path: str) -> str:
 
 
 def hears(container: Container) -> bool:
-    code, said = container.exec_run(["python", "-c", _ASK, "/metrics"])
-    return code == 0 and f'mlplatform_events_connected{{model="{MODEL}"}} 1.0' in said.decode()
+    code, said = run_inside(container, "python", "-c", _ASK, "/metrics")
+    return code == 0 and f'mlplatform_events_connected{{model="{MODEL}"}} 1.0' in said
 
 
 def health(container: Container) -> dict[str, Any]:

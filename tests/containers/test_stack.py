@@ -12,7 +12,7 @@ import httpx
 import pytest
 from docker.models.containers import Container
 
-from tests.helpers.compose import BODIES, ONE_SHOTS, ROOT, Stack, output, service_of
+from tests.helpers.compose import BODIES, ONE_SHOTS, ROOT, Stack, output, run_inside, service_of
 from tests.helpers.waiting import wait_until
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
@@ -180,7 +180,7 @@ def test_a_container_of_ours_is_locked_down_inside(stack: Stack, service: str) -
     }
     assert status["NoNewPrivs"] == "1"
     for place in ("/", "/etc", "/app", "/usr/local/bin"):
-        assert container.exec_run(["touch", f"{place}/x"])[0] != 0, f"{place} can be written"
+        assert run_inside(container, "touch", f"{place}/x")[0] != 0, f"{place} can be written"
     limited = output(container, "sh", "-c", "grep ' / ' /proc/mounts")
     assert re.search(r"\bro\b", limited)
 
@@ -203,7 +203,7 @@ def _environment_of_processes(container: Container) -> str:
     if service_of(container) in ONE_SHOTS or container.status != "running":
         return ""
     try:
-        return str(container.exec_run(["sh", "-c", "cat /proc/[0-9]*/environ"])[1].decode(errors="replace"))
+        return run_inside(container, "sh", "-c", "cat /proc/[0-9]*/environ")[1]
     except docker.errors.APIError:
         return ""  # an image without a shell
 
@@ -211,10 +211,10 @@ def _environment_of_processes(container: Container) -> str:
 def test_postgres_keeps_the_two_databases_apart(stack: Stack) -> None:
     command = "PGPASSWORD=$(cat /run/secrets/postgres_mlflow_password) psql -h 127.0.0.1 -U mlflow -d {} -c 'select 1'"
     postgres = stack.the("postgres")
-    assert postgres.exec_run(["sh", "-c", command.format("mlflow")])[0] == 0
-    assert postgres.exec_run(["sh", "-c", command.format("trainer")])[0] != 0
+    assert run_inside(postgres, "sh", "-c", command.format("mlflow"))[0] == 0
+    assert run_inside(postgres, "sh", "-c", command.format("trainer"))[0] != 0
     assert (
-        postgres.exec_run(["sh", "-c", "PGPASSWORD=wrong psql -h 127.0.0.1 -U mlflow -d mlflow -c 'select 1'"])[0] != 0
+        run_inside(postgres, "sh", "-c", "PGPASSWORD=wrong psql -h 127.0.0.1 -U mlflow -d mlflow -c 'select 1'")[0] != 0
     )
 
 

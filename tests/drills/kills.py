@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -134,7 +135,7 @@ class Jobs:
             job
             for state in _ACTIVE
             for job in self._until(
-                lambda state=state: self._ok("GET", f"/retrain?model={self._model}&state={state}"), "the list of jobs"
+                partial(self._ok, "GET", f"/retrain?model={self._model}&state={state}"), "the list of jobs"
             ).json()["jobs"]
         ]
 

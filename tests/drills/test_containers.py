@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 import pytest
@@ -52,7 +53,7 @@ def test_a_job_whose_worker_is_stopped_starts_again_on_another(stack: Stack, pat
         job = jobs.ask(f"worker stopped, {len(figures.seconds) + 1} of {REPEATS}")
         percent = moments.uniform(*_STRUCK_PERCENT)
         wait_until(
-            lambda job=job, percent=percent: jobs.get(job)["percent"] >= percent,
+            partial(has_come_to, jobs, job, percent),
             within_seconds=_AT_WORK_SECONDS,
             what=f"{percent:.0f} % of the training",
         )
@@ -60,7 +61,7 @@ def test_a_job_whose_worker_is_stopped_starts_again_on_another(stack: Stack, pat
         asked_to_stop = datetime.now(UTC)
         stopped.stop(timeout=30)
         wait_until(
-            lambda job=job: is_second_attempt(jobs, job) or not jobs.is_active(job),
+            partial(is_second_attempt_or_over, jobs, job),
             within_seconds=_PATIENCE_SECONDS,
             what="a second attempt, or the end",
         )
@@ -79,9 +80,13 @@ def test_a_job_whose_worker_is_stopped_starts_again_on_another(stack: Stack, pat
         stack.wait_until_healthy(within_seconds=_HEALTHY_SECONDS)
 
 
-def is_second_attempt(jobs: Jobs, job: str) -> bool:
+def has_come_to(jobs: Jobs, job: str, percent: float) -> bool:
+    return bool(jobs.get(job)["percent"] >= percent)
+
+
+def is_second_attempt_or_over(jobs: Jobs, job: str) -> bool:
     now = jobs.get(job)
-    return bool(now["attempts"] == 2 and now["state"] == "running")
+    return bool(now["attempts"] == 2 and now["state"] == "running") or not jobs.is_active(job)
 
 
 def worker_of(stack: Stack, jobs: Jobs, job: str) -> Container:

@@ -3,6 +3,7 @@
 import shutil
 import time
 from contextlib import suppress
+from functools import partial
 
 import httpx
 import psutil
@@ -17,7 +18,8 @@ _WHOLE_SECONDS = 90
 
 def listening_ports() -> set[int]:
     connections = psutil.net_connections("tcp")
-    return {connection.laddr.port for connection in connections if connection.status == psutil.CONN_LISTEN}
+    listening = [connection.laddr for connection in connections if connection.status == psutil.CONN_LISTEN]
+    return {address.port for address in listening if address}
 
 
 def answers(client: httpx.Client, contract: Contract) -> bool:
@@ -46,7 +48,7 @@ def test_a_stop_leaves_no_process_and_no_port_and_the_next_start_serves_the_same
     platform.start()
     for contract in CONTRACTS.values():
         wait_until(
-            lambda contract=contract: answers(client, contract),
+            partial(answers, client, contract),
             within_seconds=deadline - time.monotonic(),
             what=f"a prediction of {contract.model} after the second start",
         )

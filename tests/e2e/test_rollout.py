@@ -7,7 +7,7 @@ import pytest
 
 from mlplatform.contracts import IRIS
 from tests.e2e.conftest import Platform
-from tests.e2e.test_promotion import champion
+from tests.helpers.promoting import champion
 from tests.helpers.waiting import wait_until
 
 _TRAINING_SECONDS = 180

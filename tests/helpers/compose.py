@@ -97,14 +97,14 @@ class Stack:
 
     def unhealthy(self, services: Iterable[str] | None = None) -> dict[str, str]:
         """Those that do not do what they are there for, and how they are."""
-        states = {}
+        states: dict[str, str] = {}
         for service in services or self.services - ONE_SHOTS:
             replicas = self.containers(service)
             for replica in replicas:
                 state = replica.attrs["State"]
                 health = state.get("Health", {}).get("Status", state["Status"])
                 if health not in {"healthy", "running"}:
-                    states[replica.name] = health
+                    states[str(replica.name)] = health
             if not replicas:
                 states[service] = "not running"
         return states
@@ -128,17 +128,25 @@ def service_of(container: Container) -> str:
     return str(container.labels["com.docker.compose.service"])
 
 
+def run_inside(container: Container, *command: str) -> tuple[int, str]:
+    """The exit code of a command inside a container, and what it said."""
+    code, said = container.exec_run(list(command))
+    assert code is not None
+    assert isinstance(said, bytes)
+    return code, said.decode(errors="replace")
+
+
 def output(container: Container, *command: str) -> str:
     """What a command says inside a container. One that said nothing is asked again: a busy engine may end the call
     before it has passed on what was said.
     """
-    said = b""
+    said = ""
     for _ in range(3):
-        code, said = container.exec_run(list(command))
-        assert code == 0, f"{container.name} {command}: {said.decode()}"
+        code, said = run_inside(container, *command)
+        assert code == 0, f"{container.name} {command}: {said}"
         if said:
             break
-    return said.decode().strip()
+    return said.strip()
 
 
 def say(figures: str) -> None:

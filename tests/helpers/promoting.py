@@ -83,7 +83,7 @@ def change_hands(client: httpx.Client, versions: tuple[str, str], *, calls: int,
     """Promote and roll back from many clients at once; the statuses."""
 
     def change(number: int) -> int:
-        call, body = "rollback", {"reason": "one of many"}
+        call, body = "rollback", dict[str, object](reason="one of many")
         if number % 3:
             call, body = "promote", body | {"version": versions[number % 2], "force": True}
         with httpx.Client(base_url=str(client.base_url), timeout=60, trust_env=False) as own:

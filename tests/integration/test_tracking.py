@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from sqlalchemy import insert
 
-from mlplatform.contracts import HOUSING, IRIS
+from mlplatform.contracts import HOUSING, IRIS, Contract
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
-from mlplatform.registry.manifest import Manifest
+from mlplatform.registry.manifest import CHAMPION, Manifest
 from mlplatform.runtime.session import OnnxModel
 from tests.helpers.ports import free_port
 from trainer.card.facts import Card
@@ -25,7 +25,7 @@ from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.db.tables import feedback
 from trainer.errors import RegistryRefused
-from trainer.gate.champion import load_champion
+from trainer.gate.champion import Champion, load_champion
 from trainer.options import Effort, Options
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.registry import MlflowRegistry
@@ -39,9 +39,14 @@ DATA = Path(__file__).parents[2] / "data"
 
 def registered(recipe: Recipe, url: str, processed_dir: Path) -> TrainedVersion:
     with closing(MlflowRegistry(url)) as registry:
+
+        def find_champion(contract: Contract) -> Champion | None:
+            version = registry.aliases(contract.registered_model).get(CHAMPION)
+            return load_champion(contract, registry, version) if version else None
+
         return train(
             recipe,
-            sources=Sources(DATA, processed_dir, lambda contract: load_champion(contract, registry)),
+            sources=Sources(DATA, processed_dir, find_champion),
             tracker=MlflowTracker(url),
             progress=lambda _stage, _percent: None,
             reason="an integration test",
@@ -116,12 +121,10 @@ def test_each_candidate_is_a_run_under_the_training(trained: TrainedVersion, mlf
 def test_a_version_serves_once_it_is_promoted(
     trained: TrainedVersion, mlflow_url: str, registry: MlflowRegistry
 ) -> None:
-    assert load_champion(IRIS, registry) is None
+    assert MlflowTracker(mlflow_url).champion(IRIS) is None
     registry.set_alias(trained.registered_model, "champion", trained.version)
     assert MlflowTracker(mlflow_url).champion(IRIS) == trained.version
-    champion = load_champion(IRIS, registry)
-    assert champion is not None
-    assert champion.version == trained.version
+    assert load_champion(IRIS, registry, trained.version).version == trained.version
     registry.drop_alias(trained.registered_model, "champion")
     assert registry.aliases(trained.registered_model) == {}
 

@@ -44,7 +44,7 @@ def bulk_body(model: Model, count: int) -> bytes:
 def arrow_body(model: Model, count: int) -> bytes | None:
     """The same as an Arrow stream of float64 columns; none where no Arrow library is installed."""
     try:
-        import pyarrow as pa  # type: ignore[import-untyped] # it ships no types
+        import pyarrow as pa
     except ImportError:
         return None
     batch = pa.record_batch(dict(zip(HOUSING.feature_names, model.rows(count).T.copy(), strict=True)))

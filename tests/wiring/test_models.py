@@ -38,7 +38,8 @@ def test_a_model_has_a_predictor_of_its_own(contract: Contract) -> None:
 
 @contracts
 def test_a_model_has_raw_data_with_a_checksum(contract: Contract) -> None:
-    sums = dict(reversed(line.split()) for line in (ROOT / "data" / "SHA256SUMS").read_text().splitlines())
+    lines = (ROOT / "data" / "SHA256SUMS").read_text().splitlines()
+    sums = {name: digest for digest, name in map(str.split, lines)}
     raw = f"{contract.model}_raw.csv"
     assert hashlib.sha256((ROOT / "data" / raw).read_bytes()).hexdigest() == sums[raw]
 

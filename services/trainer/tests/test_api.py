@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from mlplatform.contracts import IRIS
 from mlplatform.telemetry.registry import RegistryMetrics
@@ -202,7 +203,7 @@ async def test_requests_of_one_key_at_the_same_moment_make_one_job(
 
 
 async def test_jobs_are_listed_page_by_page(api: httpx.AsyncClient, jobs: JobStore) -> None:
-    made = []
+    made: list[str] = []
     for _ in range(5):
         job = (await retrain(api)).json()["id"]
         jobs.cancel(job)
@@ -265,8 +266,8 @@ async def test_the_events_of_a_job_tell_every_stage_up_to_its_end(api: httpx.Asy
 async def events_of(jobs: JobStore, location: str) -> AsyncIterator[dict[str, Any]]:
     """As they come: httpx's own transport would hand over the whole stream at its end."""
     routes = retraining_routes(jobs, InMemoryQueue())
-    endpoint = next(route.endpoint for route in routes.routes if getattr(route, "path", "").endswith("/events"))
-    response = await endpoint(location.removeprefix("/retrain/"))
+    [events] = [each for each in routes.routes if isinstance(each, APIRoute) and each.path.endswith("/events")]
+    response = await events.endpoint(location.removeprefix("/retrain/"))
     assert response.headers["x-accel-buffering"] == "no"
     async for text in response.body_iterator:
         if text.startswith("id: "):

@@ -15,7 +15,7 @@ from trainer.export import to_onnx
 from trainer.recipes import RECIPES
 
 
-class Unheard(RegressorMixin, BaseEstimator):
+class Unheard(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
     """A regressor no converter knows."""
 
     def fit(self, features: pd.DataFrame, target: pd.Series) -> "Unheard":

@@ -2,6 +2,7 @@
 
 import pytest
 from sklearn.base import clone
+from sqlalchemy import String
 
 from mlplatform.contracts import CONTRACTS
 from trainer.db.tables import jobs
@@ -24,8 +25,11 @@ def test_every_candidate_is_new_unfitted_and_seeded(model: str) -> None:
 
 @pytest.mark.parametrize("model", RECIPES)
 def test_the_stage_of_every_candidate_fits_into_its_column(model: str) -> None:
+    column = jobs.c.stage.type
+    assert isinstance(column, String)
+    assert column.length is not None
     for name in RECIPES[model].candidates:
-        assert len(f"cross-validate {name}, fold 100 of 100") <= jobs.c.stage.type.length
+        assert len(f"cross-validate {name}, fold 100 of 100") <= column.length
 
 
 @pytest.mark.parametrize("model", RECIPES)

@@ -8,7 +8,8 @@ import pytest
 from shared.tests.conftest import Publish
 from shared.tests.serving.replica import Replica
 
-from mlplatform.contracts import HOUSING
+from mlplatform.contracts import HOUSING, Contract
+from mlplatform.runtime import LiveModel, OnnxModel, TrainingRange
 from mlplatform.serving.app import create_app
 from mlplatform.settings import PredictorSettings
 from mlplatform.testing import InMemoryRegistry, untried
@@ -17,6 +18,13 @@ from mlplatform.testing import InMemoryRegistry, untried
 @pytest.fixture
 def settings(tmp_path: Path) -> PredictorSettings:
     return PredictorSettings(cache_dir=tmp_path / "cache", max_rows=100, max_body_bytes=64 * 1024)
+
+
+def live(version: str, onnx: bytes, contract: Contract = HOUSING) -> LiveModel:
+    """A version as a predictor has it, to which no value is outside of what it was trained on."""
+    width = len(contract.feature_names)
+    seen = TrainingRange(contract.feature_names, (-1e9,) * width, (1e9,) * width)
+    return LiveModel(version, OnnxModel(contract, onnx), seen)
 
 
 async def until_ready(client: httpx.AsyncClient) -> None:

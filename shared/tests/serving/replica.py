@@ -53,7 +53,7 @@ class Replica:
 
     @property
     def version(self) -> str | None:
-        return self.slot.live and self.slot.live.version
+        return self.slot.live.version if self.slot.live else None
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.collectors.get_sample_value(f"mlplatform_{name}", {"model": "housing", **labels})

@@ -86,7 +86,8 @@ class Running:
 
 @asynccontextmanager
 async def listening(app: FastAPI, protocol: type[HttpToolsProtocol]) -> AsyncIterator[Running]:
-    config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off", timeout_keep_alive=IDLE_SECONDS)
+    config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off")
+    config.timeout_keep_alive = IDLE_SECONDS  # type: ignore[assignment] # uvicorn waits for parts of a second, too
     config.load()
     state = ServerState()
     state.default_headers = [(b"date", b"Mon, 23 Nov 2026 00:00:00 GMT")]
@@ -235,6 +236,7 @@ async def test_a_connection_that_is_gone_leaves_no_timer(running: Running, conne
     connection.send(post())
     await connection.answer()
     [protocol] = running.state.connections
+    assert isinstance(protocol, HttpToolsProtocol)
     connection.writer.close()
     await until(lambda: not running.state.connections)
     assert protocol.timeout_keep_alive_task is None
@@ -391,7 +393,8 @@ class Slow:
         return rows.sum(axis=1), None
 
 
-def answered(endpoint: PredictEndpoint, answer: Answer | Waiting) -> bytes:
+def answered(endpoint: PredictEndpoint, answer: Answer | Waiting | None) -> bytes:
+    assert answer is not None
     return answer.content if isinstance(answer, Answer) else endpoint.together([answer])[0].content
 
 

@@ -72,7 +72,7 @@ async def test_a_clients_mistake_is_told_where_somebody_looks_for_it(
     assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
     assert (line["model"], line["version"], line["level"]) == ("housing", "1", "debug")
     assert (line["status"], line["reason"]) == (422, "ContractViolation")
-    assert not any(str(value) in json.dumps(line) for value in ROW.values() if isinstance(value, float) and value > 1)
+    assert not any(str(value) in json.dumps(line) for value in ROW.values() if value > 1)
 
 
 async def test_a_clients_mistake_is_not_told_otherwise(

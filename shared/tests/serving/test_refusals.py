@@ -17,10 +17,12 @@ class Clock:
 def test_a_refused_version_is_left_alone_for_longer_each_time() -> None:
     clock = Clock()
     refusals = Refusals(clock)
-    pauses = []
+    pauses: list[float] = []
     for _ in range(9):
         refusals.note("2", GoldenMismatch("row 3"))
-        pauses.append(refusals.told()["2"]["again_in_seconds"])
+        pause = refusals.told()["2"]["again_in_seconds"]
+        assert isinstance(pause, float)
+        pauses.append(pause)
         with pytest.raises(GoldenMismatch, match="row 3"):
             refusals.check("2")
         clock.time += 3600 * 1.2 + 1

@@ -11,13 +11,13 @@ import pytest
 from fastapi import FastAPI
 from onnx import ModelProto, helper
 from shared.tests.conftest import SUM_OF_EXAMPLE, Publish, regression_onnx
-from shared.tests.serving.conftest import until_ready
+from shared.tests.serving.conftest import live, until_ready
 from shared.tests.serving.test_at_once import LONG, ROW, listening
 
 from mlplatform.contracts import HOUSING
 from mlplatform.errors import ModelVersionNotFound, Overloaded
 from mlplatform.registry import TRAFFIC_TAG, Traffic
-from mlplatform.runtime import Split
+from mlplatform.runtime import LiveModel, Split
 from mlplatform.serving.app import PATH, create_app
 from mlplatform.serving.at_once import answering_at_once
 from mlplatform.serving.on_demand import OnDemand
@@ -253,12 +253,12 @@ class OneByOne:
         self.may_come = asyncio.Event()
         self.under_way = self.most = 0
 
-    async def get(self, version: str) -> str:
+    async def get(self, version: str) -> LiveModel:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await self.may_come.wait()
         self.under_way -= 1
-        return version
+        return live(version, regression_onnx())
 
 
 async def test_one_that_takes_longer_than_anybody_waits_still_keeps_its_turn() -> None:
@@ -269,7 +269,7 @@ async def test_one_that_takes_longer_than_anybody_waits_still_keeps_its_turn() -
             await on_demand.bring(version)
     assert versions.most == 1
     versions.may_come.set()
-    assert [await on_demand.bring(version) for version in ("1", "2")] == ["1", "2"]
+    assert [(await on_demand.bring(version)).version for version in ("1", "2")] == ["1", "2"]
     assert versions.most == 1
 
 

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import pytest
@@ -24,10 +25,11 @@ class Runs:
 
 
 def add(turn: Turn, names: Sequence[int], sent: list[tuple[int, object]]) -> None:
+    def send(name: int, answer: Answer) -> None:
+        sent.append((name, answer))
+
     for name in names:
-        turn.add(
-            cast("Waiting", name), lambda answer, name=name: sent.append((name, answer)), asyncio.get_running_loop()
-        )
+        turn.add(cast("Waiting", name), partial(send, name), asyncio.get_running_loop())
 
 
 async def test_what_one_turn_brought_is_answered_together_at_its_end() -> None:

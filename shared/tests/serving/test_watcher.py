@@ -147,9 +147,9 @@ async def test_a_new_replica_loads_challenger_and_previous_beside_the_champion(
     assert replica.version == "2"
     assert replica.slot.challenger is not None
     assert (replica.slot.challenger.version, replica.slot.challenger.variant) == ("3", "challenger")
-    for role, version in {"previous": 1, "champion": 2, "challenger": 3}.items():
-        assert replica.sample("model_desired_version", role=role) == version
-        assert replica.sample("model_actual_version", role=role) == version
+    for role, number in {"previous": 1, "champion": 2, "challenger": 3}.items():
+        assert replica.sample("model_desired_version", role=role) == number
+        assert replica.sample("model_actual_version", role=role) == number
 
 
 async def test_a_bad_challenger_does_not_touch_the_champion(
@@ -231,7 +231,8 @@ async def test_a_share_that_expires_ends_though_the_registry_is_away(
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
     registry.challenger, registry.model_tags = "2", traffic(shadow=True, expires_at=soon.isoformat())
     await replica.check()
-    assert replica.shadows.current is not None
+    shadow = replica.shadows.current
+    assert shadow is not None
     registry.is_up = False
     async with asyncio.timeout(10):
         while replica.shadows.current:

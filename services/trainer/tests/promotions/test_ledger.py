@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, delete, select, update
@@ -230,7 +231,7 @@ def test_no_version_that_has_a_role_before_and_after_is_ever_without_one(
     for version in ("1", "2"):
         promote(ledger, version)
     watched.set_alias(NAME, "challenger", "3")
-    for change in (lambda: promote(ledger, "3"), lambda: rollback(ledger), lambda: rollback(ledger)):
+    for change in (partial(promote, ledger, "3"), partial(rollback, ledger), partial(rollback, ledger)):
         before = set(watched.aliases(NAME).values())
         watched.found.clear()
         change()

@@ -154,9 +154,9 @@ def test_a_share_that_was_changed_afterwards_is_noticed(
     models.set_alias(NAME, "challenger", "2")
     share(traffic, 5)
     entries = ledger.entries(IRIS)
-    traffic = entries[-1].traffic
-    assert traffic is not None
-    forged = entries[-1].model_copy(update={"traffic": traffic.model_copy(update={"challenger_percent": 50.0})})
+    granted = entries[-1].traffic
+    assert granted is not None
+    forged = entries[-1].model_copy(update={"traffic": granted.model_copy(update={"challenger_percent": 50.0})})
     assert first_break([*entries[:-1], forged]) == 2
 
 

@@ -30,7 +30,7 @@ main()
 class Trial(Protocol):
     """Tries a version before it is loaded here."""
 
-    async def __call__(self, contract: Contract, stored: StoredVersion) -> None:
+    async def __call__(self, contract: Contract, stored: StoredVersion, /) -> None:
         """Return when it may be loaded.
 
         Raises:

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mlplatform.contracts import HOUSING, IRIS, Contract
+from mlplatform.contracts import Contract
+from mlplatform.serving.instances import Instances, ManyRows
 from mlplatform.serving.prediction import Prediction
 
 MAX_ROWS = 1_000
@@ -14,8 +15,10 @@ def rows_of(contract: Contract, count: int) -> list[dict[str, float]]:
     return [{name: value * (1 - n / 10_000) for name, value in contract.example.items()} for n in range(count)]
 
 
-def matrix_of(rows: list[dict[str, float]]) -> np.ndarray:
-    return np.array([list(row.values()) for row in rows])
+def assert_are(instances: Instances, rows: list[dict[str, float]]) -> None:
+    """Many rows were sent, and these."""
+    assert isinstance(instances, ManyRows)
+    np.testing.assert_array_equal(instances.matrix, np.array([list(row.values()) for row in rows]))
 
 
 @pytest.fixture
@@ -28,6 +31,3 @@ def prediction() -> Callable[..., Prediction]:
         return Prediction("id-1", "3", "champion", False, values, probabilities, [])
 
     return make
-
-
-__all__ = ["HOUSING", "IRIS"]

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from shared.tests.serving.formats.conftest import MAX_ROWS, matrix_of, rows_of
+from shared.tests.serving.formats.conftest import MAX_ROWS, assert_are, rows_of
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import BodyTooLarge, ContractViolation, MalformedBody
@@ -31,18 +30,18 @@ def table_of(rows: list[dict[str, float]]) -> pa.Table:
 @pytest.mark.parametrize("batch_rows", [7, 10_000])
 def test_rows_come_out_as_they_went_in(count: int, batch_rows: int) -> None:
     rows = rows_of(HOUSING, count)
-    np.testing.assert_array_equal(FORMAT.parse(stream(table_of(rows), batch_rows)).matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(stream(table_of(rows), batch_rows)), rows)
 
 
 def test_columns_may_come_in_any_order() -> None:
     rows = rows_of(HOUSING, 3)
     table = table_of(rows).select(list(HOUSING.feature_names)[::-1])
-    np.testing.assert_array_equal(FORMAT.parse(stream(table)).matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(stream(table)), rows)
 
 
 def test_a_slice_of_a_table_is_only_that_slice() -> None:
     rows = rows_of(HOUSING, 50)
-    np.testing.assert_array_equal(FORMAT.parse(stream(table_of(rows).slice(20, 10))).matrix, matrix_of(rows[20:30]))
+    assert_are(FORMAT.parse(stream(table_of(rows).slice(20, 10))), rows[20:30])
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), 1e12])

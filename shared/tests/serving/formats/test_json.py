@@ -1,11 +1,10 @@
 import json
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shared.tests.serving.formats.conftest import MAX_ROWS, matrix_of, rows_of
+from shared.tests.serving.formats.conftest import MAX_ROWS, assert_are, rows_of
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import BodyTooLarge, ContractViolation, MalformedBody
@@ -31,19 +30,18 @@ def test_an_object_is_one_row_and_wants_one_answer() -> None:
 @pytest.mark.parametrize("indent", [None, 0, 4])
 def test_many_rows_keep_their_order_however_they_are_laid_out(count: int, indent: int | None) -> None:
     rows = rows_of(HOUSING, count)
-    instances = FORMAT.parse(many(rows, indent))
-    np.testing.assert_array_equal(instances.matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(many(rows, indent)), rows)
 
 
 def test_keys_may_come_in_any_order_in_every_row() -> None:
     rows = rows_of(HOUSING, 3)
     shuffled = [dict(reversed(row.items())) for row in rows]
-    np.testing.assert_array_equal(FORMAT.parse(many(shuffled)).matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(many(shuffled)), rows)
 
 
 def test_whole_numbers_are_numbers() -> None:
     rows = [{**ROW, "Population": 322, "HouseAge": 41}]
-    np.testing.assert_array_equal(FORMAT.parse(many(rows)).matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(many(rows)), rows)
 
 
 @pytest.mark.parametrize("value", ["5", True, None, [], {}, -1, 10**400, 1e12])

@@ -1,9 +1,8 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import pytest
-from shared.tests.serving.formats.conftest import MAX_ROWS, matrix_of, rows_of
+from shared.tests.serving.formats.conftest import MAX_ROWS, assert_are, rows_of
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.errors import BodyTooLarge, ContractViolation, MalformedBody
@@ -14,20 +13,20 @@ FORMAT = NdjsonFormat(HOUSING, MAX_ROWS)
 ROW = dict(HOUSING.example)
 
 
-def lines(rows: list[dict[str, object]]) -> bytes:
+def lines(rows: Sequence[Mapping[str, object]]) -> bytes:
     return b"\n".join(json.dumps(row).encode() for row in rows)
 
 
 @pytest.mark.parametrize("count", [1, 2, 300, MAX_ROWS])
 def test_a_line_is_a_row(count: int) -> None:
     rows = rows_of(HOUSING, count)
-    np.testing.assert_array_equal(FORMAT.parse(lines(rows)).matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(lines(rows)), rows)
 
 
 def test_empty_lines_and_other_line_ends_do_not_matter() -> None:
     rows = rows_of(HOUSING, 2)
     body = lines(rows).replace(b"\n", b"\r\n\r\n") + b"\n\n"
-    np.testing.assert_array_equal(FORMAT.parse(body).matrix, matrix_of(rows))
+    assert_are(FORMAT.parse(body), rows)
 
 
 def test_every_offending_field_is_named_by_row() -> None:
