@@ -208,7 +208,7 @@ def test_a_worker_trains_on_the_feedback_of_its_database(mlflow_url: str, tmp_pa
     with engine.begin() as connection:
         connection.execute(insert(feedback), rows)
 
-    with closing(RegisteredTraining(settings)) as training, closing(MlflowRegistry(mlflow_url)) as registry:
+    with closing(RegisteredTraining(settings, engine)) as training, closing(MlflowRegistry(mlflow_url)) as registry:
         options = Options(Effort.QUICK, feedback=True)
         trained = training.train("iris", reason="feedback", options=options, progress=lambda _stage, _percent: None)
         tags = registry.version(trained.registered_model, trained.version)["tags"]

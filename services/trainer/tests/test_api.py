@@ -263,6 +263,21 @@ async def test_the_events_of_a_job_tell_every_stage_up_to_its_end(api: httpx.Asy
     assert (events[-1]["state"], events[-1]["error"]) == ("failed", "as a test does")
 
 
+async def test_the_end_of_a_job_that_ends_while_it_is_looked_at_is_told_whole(jobs: JobStore) -> None:
+    class Late(JobStore):
+        """Fails the job between two looks."""
+
+        def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
+            taken = jobs.start(job_id, "training@one")
+            if taken is not None:
+                jobs.fail(taken, "no disk")
+            return super().events(job_id, after)
+
+    job = jobs.create(IRIS, "a test")
+    *_, last = [event async for event in events_of(Late(jobs._engine), f"/retrain/{job.id}")]
+    assert (last["state"], last["error"]) == ("failed", "no disk")
+
+
 async def events_of(jobs: JobStore, location: str) -> AsyncIterator[dict[str, Any]]:
     """As they come: httpx's own transport would hand over the whole stream at its end."""
     routes = retraining_routes(jobs, InMemoryQueue())

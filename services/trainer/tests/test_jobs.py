@@ -171,6 +171,16 @@ def test_a_job_that_nobody_wants_is_not_begun_again(jobs: JobStore) -> None:
     assert jobs.get(job.id).state is State.CANCELLED
 
 
+def test_a_job_that_nobody_wants_does_not_wait_for_a_worker_again(jobs: JobStore) -> None:
+    job = started(jobs)
+    jobs.cancel(job.id)
+    silence(jobs, job)
+    (lost,) = jobs.abandoned()
+    assert not jobs.requeue(lost)
+    assert jobs.get(job.id).state is State.CANCELLED
+    assert jobs.attempts(job.id)[-1].ended_at is not None
+
+
 def test_a_job_that_nobody_wants_tells_its_version_and_is_not_promoted(jobs: JobStore) -> None:
     job = started(jobs)
     jobs.cancel(job.id)

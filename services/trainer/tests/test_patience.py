@@ -7,7 +7,7 @@ import pytest
 
 from mlplatform.contracts import IRIS
 from mlplatform.errors import RegistryUnavailable
-from trainer.errors import RegistryRefused
+from trainer.errors import RegistryRefused, TrainingTooLong
 from trainer.in_memory_tracker import InMemoryTracker
 from trainer.options import Effort
 from trainer.patience import Patience, PatientTracker
@@ -88,6 +88,17 @@ def test_after_a_minute_nobody_waits_any_more_and_the_reason_says_so(patience: P
     with pytest.raises(RegistryUnavailable, match=r"no answer for \d\d s: connection refused"):
         patience.ask(Away(time, until=3_600))
     assert 55 < time.now <= 60
+
+
+def test_nothing_is_asked_again_after_the_end_of_a_training(time: Time) -> None:
+    def check() -> None:
+        if time.now >= 2:
+            raise TrainingTooLong("enough")
+
+    away = Away(time, until=3_600)
+    with pytest.raises(TrainingTooLong):
+        Patience(time.sleep, time, check).ask(away)
+    assert time.now < 5
 
 
 def test_a_refusal_is_an_answer(patience: Patience, time: Time) -> None:

@@ -88,6 +88,16 @@ def test_a_first_training_that_fails_is_tried_again_ever_less_often(jobs: JobSto
     assert len(train_missing(jobs, serving, queue)) == 1
 
 
+def test_nothing_is_trained_while_a_version_waits_for_somebodys_decision(jobs: JobStore) -> None:
+    serving = Serving({HOUSING.registered_model: "1"})
+    (first,) = train_missing(jobs, serving, InMemoryQueue())
+    taken = jobs.start(first.id, "training@one")
+    assert taken is not None
+    jobs.end(taken, State.HELD)
+    age(jobs, "finished_at", timedelta(hours=2))
+    assert train_missing(jobs, serving, InMemoryQueue()) == []
+
+
 def test_a_job_whose_worker_was_killed_is_published_again_with_its_trace(jobs: JobStore) -> None:
     queue = InMemoryQueue()
     job = jobs.create(HOUSING, "new data", traceparent=f"00-{'a' * 32}-{'b' * 16}-01")

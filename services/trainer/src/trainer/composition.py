@@ -1,16 +1,21 @@
 """What a task needs, opened from the settings in the process that runs it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
 from mlplatform.contracts import Contract, contract_of
 from mlplatform.messaging.events import RedisModelEvents
 from mlplatform.telemetry.tracing import NoTracing, Tracing
 from trainer.candidates import Progress
 from trainer.db.engine import connect
+from trainer.deadline import Deadline
 from trainer.feedback import FeedbackStore
 from trainer.gate.champion import Champion, load_champion
 from trainer.jobs import Job, JobStore, State
 from trainer.options import Options
 from trainer.patience import Patience, PatientTracker
-from trainer.periods import Periods
 from trainer.pipeline import Sources, TrainedVersion, train
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
@@ -20,37 +25,35 @@ from trainer.promotions.traffic import TrafficControl
 from trainer.recipes import RECIPES
 from trainer.settings import TrainerSettings
 from trainer.stages import traced_stages
-from trainer.tasks import told_of_the_limit
 from trainer.tracking import MlflowTracker
 
 
-def open_jobs(settings: TrainerSettings) -> JobStore:
-    """The jobs of the settings' database."""
-    return JobStore(connect(settings.database_url))
-
-
-def open_periods(settings: TrainerSettings) -> Periods:
-    """The periods of the same database."""
-    return Periods(connect(settings.database_url))
+@contextmanager
+def opened_database(settings: TrainerSettings) -> Iterator[Engine]:
+    """The settings' database, for one task."""
+    engine = connect(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 class RegisteredTraining:
     """Trains on the data of the settings and registers in their MLflow; a `trainer.execution.Training`.
 
-    To be closed after use.
+    For one task, whose time begins now. To be closed after use.
     """
 
-    def __init__(self, settings: TrainerSettings, tracing: Tracing | None = None) -> None:
-        engine = connect(settings.database_url)
+    def __init__(self, settings: TrainerSettings, engine: Engine, tracing: Tracing | None = None) -> None:
         self._tracker = MlflowTracker(settings.mlflow_url)
-        self._patience = Patience()
+        self._deadline = Deadline(settings.soft_limit_seconds)
+        self._patience = Patience(check=self._deadline.check)
         self._registry = MlflowRegistry(settings.mlflow_url)
         self._events = RedisModelEvents(settings.redis_url)
         self._ledger = Ledger(engine, self._registry, self._events)
         self._replicas = HttpReplicas(settings.predictor_urls)
         self._traffic = TrafficControl(self._ledger, self._registry)
         self._tracing = tracing or NoTracing()
-        self._soft_limit_seconds = settings.soft_limit_seconds
         self._sources = Sources(
             data_dir=settings.data_dir,
             processed_dir=settings.processed_dir,
@@ -66,7 +69,7 @@ class RegisteredTraining:
         self._events.close()
 
     def train(self, model: str, *, reason: str, options: Options, progress: Progress) -> TrainedVersion:
-        with told_of_the_limit(self._soft_limit_seconds), traced_stages(self._tracing, progress) as told:
+        with self._deadline.told(), traced_stages(self._tracing, self._deadline.checked(progress)) as told:
             return train(
                 RECIPES[contract_of(model).model],
                 sources=self._sources,
@@ -82,7 +85,7 @@ class RegisteredTraining:
 
     def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
         contract, actor = contract_of(job.model), _actor(job)
-        with self._tracing.step("promote", {"model.version": trained.version}):
+        with self._deadline.told(), self._tracing.step("promote", {"model.version": trained.version}):
             self._patience.ask(
                 lambda: self._ledger.promote(
                     contract,
@@ -96,11 +99,12 @@ class RegisteredTraining:
 
     def hold(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
         contract, actor = contract_of(job.model), _actor(job)
-        self._patience.ask(
-            lambda: self._traffic.challenge(
-                contract, trained.version, reason=job.reason, actor=actor, together=jobs.ending(job, State.HELD)
+        with self._deadline.told():
+            self._patience.ask(
+                lambda: self._traffic.challenge(
+                    contract, trained.version, reason=job.reason, actor=actor, together=jobs.ending(job, State.HELD)
+                )
             )
-        )
 
     def settle_all(self) -> None:
         self._ledger.settle_all()

@@ -17,6 +17,10 @@ Answer = TypeVar("Answer")
 _log = structlog.get_logger(__name__)
 
 
+def _for_ever() -> None:
+    """There is no end to asking."""
+
+
 class Patience:
     """Asks until there is an answer, each time for a minute at most.
 
@@ -24,10 +28,15 @@ class Patience:
     """
 
     def __init__(
-        self, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
+        self,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        check: Callable[[], None] = _for_ever,
     ) -> None:
+        """Where `check` raises, nothing is asked again."""
         self._sleep = sleep
         self._clock = clock
+        self._check = check
 
     def ask(self, question: Callable[[], Answer]) -> Answer:
         """The answer.
@@ -40,6 +49,7 @@ class Patience:
             try:
                 return question()
             except RegistryUnavailable as error:
+                self._check()
                 waited = self._clock() - began
                 if waited + pause > _LONGEST_SECONDS:
                     raise RegistryUnavailable(f"no answer for {waited:.0f} s: {error}") from error

@@ -1,8 +1,7 @@
 """What travels through the broker: the Celery app, the names of its tasks, and the queue as the API sees it."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from time import time
@@ -10,12 +9,11 @@ from typing import Protocol
 
 from celery import Celery
 from celery.beat import BeatLazyFunc
-from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import after_task_publish, heartbeat_sent, worker_process_init
 from celery.utils.dispatch import Signal
 from kombu.exceptions import OperationalError
 
-from trainer.errors import BrokerUnavailable, TrainingTooLong
+from trainer.errors import BrokerUnavailable
 from trainer.settings import SOFT_SHUTDOWN_SECONDS, TrainerSettings, WorkerQueue
 
 TRAIN = "trainer.train"
@@ -124,19 +122,6 @@ def create_celery(settings: TrainerSettings) -> Celery:
         },
     )
     return app
-
-
-@contextmanager
-def told_of_the_limit(seconds: float) -> Iterator[None]:
-    """Give Celery's soft limit, which interrupts whatever a task is at, a name of our own.
-
-    Raises:
-        TrainingTooLong: it was reached in the block.
-    """
-    try:
-        yield
-    except SoftTimeLimitExceeded as error:
-        raise TrainingTooLong(f"the training took longer than its limit of {seconds:g} s") from error
 
 
 def period_of_now() -> int:

@@ -111,6 +111,8 @@ def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Jo
 
 def _is_due(jobs: JobStore, contract: Contract) -> bool:
     latest = jobs.newest(_REMEMBERED, contract.model)
+    if latest and latest[0].state is State.HELD:
+        return False  # a version waits for somebody's decision, and another would take its place
     failed = [*takewhile(lambda job: job.state in _WITHOUT_CHAMPION, latest)]
     if not failed or failed[0].finished_at is None:
         return True

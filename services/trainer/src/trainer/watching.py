@@ -25,6 +25,10 @@ def watch_worker(app: Celery, metrics: WorkerMetrics, exposition: Exposition) ->
             self.has_failed = True
             return super().on_failure(*args, **options)
 
+        def on_timeout(self, soft: bool, timeout: float) -> None:  # noqa: FBT001 # as Celery has it
+            self.has_failed = self.has_failed or not soft
+            super().on_timeout(soft, timeout)
+
         def acknowledge(self) -> None:  # late, so this is its end
             if not self.acknowledged:
                 outcome = "expired" if self.time_start is None else "failed" if self.has_failed else "succeeded"

@@ -51,21 +51,25 @@ def main() -> None:
     @app.task(name=TRAIN, bind=True)  # type: ignore[untyped-decorator] # Celery ships no types
     def train(task: Task, job_id: str) -> None:
         from trainer import execution  # noqa: PLC0415
-        from trainer.composition import RegisteredTraining, open_jobs  # noqa: PLC0415
+        from trainer.composition import RegisteredTraining, opened_database  # noqa: PLC0415
+        from trainer.jobs import JobStore  # noqa: PLC0415
 
         with (
             traced_task(settings, task, job_id) as tracing,
-            closing(RegisteredTraining(settings, tracing)) as training,
+            opened_database(settings) as database,
+            closing(RegisteredTraining(settings, database, tracing)) as training,
         ):
-            execution.run_job(job_id, open_jobs(settings), training, worker=task.request.hostname)
+            execution.run_job(job_id, JobStore(database), training, worker=task.request.hostname)
 
     @app.task(name=KEEP_UP, **KEEP_UP_LIMITS)  # type: ignore[untyped-decorator] # Celery ships no types
     def keep_up(period: int) -> None:
         from trainer import upkeep  # noqa: PLC0415
-        from trainer.composition import RegisteredTraining, open_jobs, open_periods  # noqa: PLC0415
+        from trainer.composition import RegisteredTraining, opened_database  # noqa: PLC0415
+        from trainer.jobs import JobStore  # noqa: PLC0415
+        from trainer.periods import Periods  # noqa: PLC0415
 
-        with closing(RegisteredTraining(settings)) as training:
-            upkeep.keep_up(period, open_jobs(settings), training, CeleryQueue(app), open_periods(settings))
+        with opened_database(settings) as database, closing(RegisteredTraining(settings, database)) as training:
+            upkeep.keep_up(period, JobStore(database), training, CeleryQueue(app), Periods(database))
 
     name = ("--hostname", f"{settings.queue}@%h", "--queues", settings.queue)
     quiet = ("--without-gossip", "--without-mingle", "--loglevel", settings.log_level)

@@ -25,6 +25,7 @@ from trainer.testing import InMemoryModels
 
 NAME = IRIS.registered_model
 RAMP = Ramp(steps=(10, 50, 100))
+PROMOTING = RAMP.model_copy(update={"promotes": True})
 
 
 def promote(ledger: Ledger, version: str) -> Entry:
@@ -365,6 +366,67 @@ def test_a_challenger_that_only_mlflow_names_is_withdrawn_too_and_stays_away(
         share(traffic, 5)
     ledger.settle_all()
     assert models.aliases(NAME) == {"champion": "1"}
+
+
+def test_what_was_withdrawn_stays_away_though_another_is_promoted_before_the_alias_follows(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    class Stuck(InMemoryModels):
+        def drop_alias(self, registered_model: str, alias: str) -> None:
+            raise RegistryUnavailable(f"no answer to the end of {alias} in {registered_model}")
+
+    stuck = Stuck(registered=models.registered, pointers=models.pointers, model_tags=models.model_tags)
+    withdraw(TrafficControl(Ledger(ledger._engine, stuck), stuck))
+    assert models.aliases(NAME)["challenger"] == "2"
+    promote(ledger, "3")
+    assert models.aliases(NAME) == {"champion": "3", "previous": "1"}
+    models.set_alias(NAME, "challenger", "2")
+    with pytest.raises(ChallengerMissing):
+        share(challenged, 50)
+
+
+def test_what_was_rolled_back_challenges_on_no_alias(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    promote(ledger, "2")
+    rollback(ledger)
+    models.set_alias(NAME, "challenger", "2")
+    with pytest.raises(ChallengerMissing):
+        begin_ramp(traffic)
+    ledger.settle_all()
+    assert "challenger" not in models.aliases(NAME)
+
+
+def test_a_ramp_that_promotes_is_begun_only_for_what_the_gate_let_pass_or_somebody_forced(
+    traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    promote(ledger, "1")
+    models.register(NAME, "4", **{VERDICT_TAG: "reject"})
+    models.set_alias(NAME, "challenger", "4")
+    with pytest.raises(VersionRejected):
+        traffic.begin_ramp(IRIS, PROMOTING, reason="a ramp", actor="ann")
+    challenge(traffic, "4", force=True)
+    assert traffic.begin_ramp(IRIS, PROMOTING, reason="a ramp", actor="ann").action is Action.TRAFFIC
+
+
+def test_a_role_that_cannot_be_keeps_no_other_from_being_settled(
+    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
+) -> None:
+    class WithoutPrevious(InMemoryModels):
+        def set_alias(self, registered_model: str, alias: str, version: str) -> None:
+            if alias == "previous":
+                raise ModelVersionNotFound(f"{registered_model} has no version {version}")
+            super().set_alias(registered_model, alias, version)
+
+    promote(ledger, "3")
+    challenge(challenged, "2")
+    share(challenged, 50)
+    models.drop_alias(NAME, "previous")
+    theirs = WithoutPrevious(registered=models.registered, pointers=models.pointers, model_tags=models.model_tags)
+    withdraw(TrafficControl(Ledger(ledger._engine, theirs), theirs))
+    assert models.aliases(NAME) == {"champion": "3"}
+    assert told(models) is None
 
 
 def test_what_was_withdrawn_can_challenge_again_without_what_it_had(

@@ -11,7 +11,7 @@ def main() -> None:
     """Migrate, then end."""
     settings = load_settings(TrainerSettings)
     configure_logging("trainer-migration", settings.log_format, settings.log_level)
-    migrate(connect(settings.database_url))
+    migrate(connect(settings.database_url, is_patient=True))
 
 
 if __name__ == "__main__":

@@ -178,7 +178,10 @@ class JobStore:
             return _change(connection, job, _IS_AT_WORK, seen_at=_now())
 
     def requeue(self, job: Job) -> bool:
-        """Let an abandoned job wait for a worker again; false when somebody else was quicker, or it lives after all."""
+        """Let an abandoned job wait for a worker again; one that is not wanted any more is cancelled.
+
+        False when it does not wait: that, or somebody else was quicker, or it lives after all.
+        """
         return self._wait_again(job, _is_as_read(job), ABANDONED)
 
     def hand_back(self, job: Job) -> bool:
@@ -187,6 +190,8 @@ class JobStore:
 
     def _wait_again(self, job: Job, condition: ColumnElement[bool], outcome: str) -> bool:
         with self._transaction() as connection:
+            if _end(connection, job, and_(condition, jobs.c.is_unwanted), State.CANCELLED):
+                return False
             waiting = {"state": State.QUEUED, "stage": WAITING, "percent": 0, "seen_at": _now()}
             waits = _change(connection, job, condition, **waiting)
             if waits:

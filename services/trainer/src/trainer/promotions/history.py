@@ -144,12 +144,16 @@ def changes(entries: Sequence[Entry]) -> list[Entry]:
 
 def traffic_of(entries: Sequence[Entry]) -> TrafficPlan | None:
     """Who challenges and gets what now. Another champion ends what was agreed with the one before."""
-    return entries[-1].traffic if entries and not is_withdrawn(entries) else None
+    return entries[-1].traffic if entries and entries[-1].action is not Action.WITHDRAW else None
 
 
-def is_withdrawn(entries: Sequence[Entry]) -> bool:
-    """Whether the challenger was taken away last, `traffic` telling which."""
-    return bool(entries) and entries[-1].action is Action.WITHDRAW
+def unwanted(entries: Sequence[Entry]) -> set[str]:
+    """The versions that must not challenge on an alias alone: those that were rolled back, and the one that was
+    withdrawn and has not challenged since, whoever was champion meanwhile.
+    """
+    last = next((entry for entry in reversed(entries) if entry.traffic), None)
+    withdrawn = {last.traffic.challenger} if last and last.traffic and last.action is Action.WITHDRAW else set()
+    return rolled_back(entries) | withdrawn
 
 
 def live_at(entries: Sequence[Entry], moment: datetime) -> Entry | None:

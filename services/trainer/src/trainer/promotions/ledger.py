@@ -37,12 +37,12 @@ from trainer.promotions.history import (
     changes,
     first_break,
     held_since,
-    is_withdrawn,
     live_at,
     next_entry,
     rolled_back,
     succession,
     traffic_of,
+    unwanted,
 )
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
@@ -136,7 +136,7 @@ class Ledger:
             )
             _write(connection, entry)
             together(connection)
-        self._settle_soon(contract)
+        self._follow(contract, entry)
         return entry
 
     def rollback(self, contract: Contract, *, reason: str, actor: str) -> Entry:
@@ -154,7 +154,7 @@ class Ledger:
             self.verified(contract, line[-2])  # an alias cannot point at what was deleted meanwhile
             entry = next_entry(contract.model, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
             _write(connection, entry)
-        self._settle_soon(contract)
+        self._follow(contract, entry)
         return entry
 
     def append(
@@ -170,7 +170,7 @@ class Ledger:
             if entry in entries:
                 return entry
             _write(connection, entry)
-        self._settle_soon(contract)
+        self._follow(contract, entry)
         return entry
 
     def champion(self, contract: Contract) -> str | None:
@@ -216,13 +216,22 @@ class Ledger:
         """Make aliases and traffic say what the last entry says.
 
         Whoever does so has a lock of his own: however long the registry takes, nobody waits with a new entry for it.
+
+        Raises:
+            ModelVersionNotFound, RegistryRefused: something cannot be; all the rest is done.
         """
+        troubles: list[ModelVersionNotFound | RegistryRefused] = []
         with self._locked(contract, _ALIASES) as connection:
             steps = self._steps(contract, _entries(connection, contract))
             for step in steps:
-                step()
-        if steps:
+                try:
+                    step()
+                except (ModelVersionNotFound, RegistryRefused) as error:
+                    troubles.append(error)
+        if len(steps) > len(troubles):
             self._events.changed(contract.model)
+        if troubles:
+            raise troubles[0]
 
     def settle_all(self) -> None:
         """The same for every model that needs it; for whoever looks after things from time to time."""
@@ -235,7 +244,9 @@ class Ledger:
                 # Somebody deleted the version, say: that is no reason to leave the other models alone.
                 _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
 
-    def _settle_soon(self, contract: Contract) -> None:
+    def _follow(self, contract: Contract, entry: Entry) -> None:
+        """Tell of an entry that is kept, and let the registry follow it."""
+        _tell(entry)
         try:
             self.settle(contract)
         except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
@@ -251,7 +262,7 @@ class Ledger:
         found = self._registry.aliases(name)
         if traffic and traffic.challenger != line[-1]:
             wanted[CHALLENGER] = traffic.challenger
-        elif found.get(CHALLENGER) == line[-1] or is_withdrawn(entries):
+        elif found.get(CHALLENGER) in {line[-1], *unwanted(entries)}:
             wanted[CHALLENGER] = None
         changed = [alias for alias, version in wanted.items() if version != found.get(alias)]
         # What gives up a version that has another role from now on comes last: a predictor that asks in between would
@@ -293,6 +304,7 @@ class Ledger:
             contract.model, [], Action.ADOPT, champion, actor=_PLATFORM, reason="found in the registry"
         )
         _write(connection, adopted)
+        _tell(adopted)
         return [adopted]
 
     @contextmanager
@@ -324,6 +336,9 @@ def _turns(engine: Engine) -> Mapping[str, Lock]:
 def _write(connection: Connection, entry: Entry) -> None:
     traffic = entry.traffic and entry.traffic.model_dump(mode="json")
     connection.execute(insert(promotions).values({**entry.model_dump(exclude={"traffic"}), "traffic": traffic}))
+
+
+def _tell(entry: Entry) -> None:
     facts = entry.model_dump(include={"model", "before", "after", "actor", "reason", "traffic"}, exclude_none=True)
     _log.info(entry.action, **facts)
 

@@ -17,7 +17,7 @@ from trainer.errors import (
     VersionRejected,
     VersionRolledBack,
 )
-from trainer.promotions.history import Action, Entry, is_withdrawn, next_entry, rolled_back, traffic_of
+from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of, unwanted
 from trainer.promotions.ledger import Ledger, Together, alone
 from trainer.promotions.ramp import Ramp, TrafficPlan
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry
@@ -51,7 +51,7 @@ class TrafficControl:
             VersionRejected, VersionRolledBack: the gate or somebody did not want it, and `force` is not given.
             ChallengerMissing: there is no champion to challenge.
         """
-        found = self._ledger.verified(contract, version)
+        self._ledger.verified(contract, version)
 
         def decide(entries: Sequence[Entry]) -> Entry:
             champion = _champion(contract, entries)
@@ -60,14 +60,8 @@ class TrafficControl:
             now = traffic_of(entries)
             if now and now.challenger == version:
                 return entries[-1]
-            if found["tags"].get(VERDICT_TAG) == REJECTED and not force:
-                raise VersionRejected(
-                    f"the gate rejected version {version} of {contract.model}; force it if it must be"
-                )
-            if version in rolled_back(entries) and not force:
-                raise VersionRolledBack(
-                    f"version {version} of {contract.model} was rolled back; force it if it must be"
-                )
+            if not force:
+                self._expect_wanted(contract, version, entries)
             plan = TrafficPlan(challenger=version, challenger_percent=0, salt=uuid4().hex)
             return next_entry(
                 contract.model,
@@ -132,10 +126,13 @@ class TrafficControl:
         Raises:
             RampInProgress: there is one already.
             ChallengerMissing: as `share` does.
+            VersionRejected, VersionRolledBack: it is to be promoted at the end, which nobody has forced.
         """
 
         def decide(entries: Sequence[Entry]) -> Entry:
             plan = self._plan(contract, entries)
+            if ramp.promotes and not _was_forced(plan.challenger, entries):
+                self._expect_wanted(contract, plan.challenger, entries)
             if plan.ramp:
                 raise RampInProgress(f"a ramp of {contract.model} is under way; end it first")
             first = next((step for step in ramp.steps if step >= plan.challenger_percent), ramp.steps[-1])
@@ -200,13 +197,20 @@ class TrafficControl:
         entries = self._ledger.entries(contract)
         return entries[-1] if entries and entries[-1].traffic and entries[-1].traffic.ramp else None
 
+    def _expect_wanted(self, contract: Contract, version: str, entries: Sequence[Entry]) -> None:
+        """Neither the gate nor a rollback has said no to it."""
+        if self._ledger.verified(contract, version)["tags"].get(VERDICT_TAG) == REJECTED:
+            raise VersionRejected(f"the gate rejected version {version} of {contract.model}; force it if it must be")
+        if version in rolled_back(entries):
+            raise VersionRolledBack(f"version {version} of {contract.model} was rolled back; force it if it must be")
+
     def _plan(self, contract: Contract, entries: Sequence[Entry], *, is_end: bool = False) -> TrafficPlan:
         """What the challenger has now, nothing once time is up; what the history says goes before the alias."""
         champion, now = _champion(contract, entries), traffic_of(entries)
         alias = self._registry.aliases(contract.registered_model).get(CHALLENGER)
         if now and now.challenger != champion:
             return now.model_copy(update={"challenger_percent": 0.0}) if now.is_over(datetime.now(UTC)) else now
-        if is_withdrawn(entries):
+        if alias in unwanted(entries):
             alias = None  # which has not followed yet
         if alias in {None, champion} and not is_end:
             raise ChallengerMissing(f"{contract.model} has no challenger beside its champion")
@@ -217,6 +221,16 @@ def _champion(contract: Contract, entries: Sequence[Entry]) -> str:
     if not entries:
         raise ChallengerMissing(f"{contract.model} has no champion beside which there could be a challenger")
     return entries[-1].after
+
+
+def _was_forced(version: str, entries: Sequence[Entry]) -> bool:
+    """Whether somebody let it challenge in spite of what was said of it, and it was not rolled back since."""
+    for entry in reversed(entries):
+        if entry.action is Action.ROLLBACK and entry.before == version:
+            return False
+        if entry.action is Action.CHALLENGE and entry.traffic and entry.traffic.challenger == version:
+            return entry.forced
+    return False
 
 
 def _granted(contract: Contract, step: Entry) -> TrafficPlan:

@@ -69,7 +69,9 @@ class PromoteRequest(BaseModel):
         description="Refused with 409 when another version serves by now; null expects that none does.",
         examples=["2"],
     )
-    force: bool = Field(default=False, description="Even if the version was rolled back before.")
+    force: bool = Field(
+        default=False, description="Even if the version was rolled back before, or the gate rejected it."
+    )
 
 
 class RollbackRequest(BaseModel):

@@ -31,7 +31,13 @@ _Key = Annotated[
 ]
 _JobId = Annotated[str, Path(pattern=WITHOUT_NUL)]
 _LastEvent = Annotated[
-    int, Header(alias="Last-Event-ID", description="Sent by a client that connects again: the last event it saw.", ge=0)
+    int,
+    Header(
+        alias="Last-Event-ID",
+        description="Sent by a client that connects again: the last event it saw.",
+        ge=0,
+        le=2**63 - 1,
+    ),
 ]
 _log = structlog.get_logger(__name__)
 
@@ -131,8 +137,15 @@ async def _events(job: Job, seen: int, fresh: list[JobEvent], jobs: JobStore) ->
 
 
 def _look(job_id: str, after: int, jobs: JobStore) -> tuple[Job, list[JobEvent]]:
-    """The job before its events, so that those of a job at its end are all of them."""
-    return jobs.get(job_id), jobs.events(job_id, after)
+    """The job before its events, so that those of a job at its end are all of them; and once more where its end is
+    among them, so that what is told of that is whole.
+    """
+    job, fresh = jobs.get(job_id), jobs.events(job_id, after)
+    return jobs.get(job_id) if job.state.is_active and _has_ended(fresh) else job, fresh
+
+
+def _has_ended(events: list[JobEvent]) -> bool:
+    return any(not event.state.is_active for event in events)
 
 
 def _event(event: JobEvent, job: Job) -> str:
