@@ -4,7 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.drills.kills import Jobs, assert_one_end
 from tests.e2e.conftest import Platform
 from tests.helpers.ports import free_port
 from tests.helpers.waiting import wait_until
-from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS
+from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS, TRAIN
 
 _TRAINING_SECONDS = 120
 _POSTS = 8
@@ -87,6 +87,37 @@ def test_a_message_delivered_again_and_again_changes_nothing(platform: Platform,
 
 
 @pytest.mark.timeout(300)
+def test_a_message_that_another_worker_takes_while_the_job_is_at_work_changes_nothing(
+    platform: Platform, jobs: Jobs
+) -> None:
+    copies, before = 3, versions(platform)
+    with another_worker(platform) as other:
+        urls = (platform.settings.url("trainer-worker"), other)
+        wait_until(lambda: takes_tasks(other), within_seconds=90, what="a second worker")
+        done_before = sum(tasks_done(url, TRAIN) for url in urls)
+        job = jobs.ask("taken twice")
+        wait_until(lambda: jobs.get(job)["percent"] > 0, within_seconds=60, what="the training")
+        publish_again(platform, job, copies)
+        # Who trains takes no other message, so these are the idle one's; the training's own is done with at its end.
+        wait_until(
+            lambda: sum(tasks_done(url, TRAIN) for url in urls) >= done_before + copies,
+            within_seconds=60,
+            what="the copies taken",
+        )
+        assert jobs.is_active(job)
+        assert sum(active_tasks(url) for url in urls) == 1
+        end = jobs.wait_for_the_end(job, _TRAINING_SECONDS)
+        wait_until(
+            lambda: sum(tasks_done(url, TRAIN) for url in urls) == done_before + copies + 1,
+            within_seconds=30,
+            what="every message done with",
+        )
+    assert (end["state"], end["attempts"], len(end["attempt_history"])) == ("promoted", 1, 1)
+    assert_one_end(jobs, job, end)
+    assert versions(platform) == before + 1
+
+
+@pytest.mark.timeout(300)
 def test_the_same_key_at_the_same_moment_gives_everybody_the_same_job(platform: Platform, jobs: Jobs) -> None:
     def post(_: int) -> httpx.Response:
         return httpx.post(
@@ -121,8 +152,27 @@ def test_two_beats_ask_twice_and_what_they_ask_for_is_done_once_a_period(platfor
 @contextmanager
 def another_beat(platform: Platform, folder: Path) -> Iterator[None]:
     """A second beat of the same stack, as a mistaken scaling would start it."""
-    first = beat_of(platform)
     own = {"MLPLATFORM_PORT": str(free_port()), "MLPLATFORM_BEAT_SCHEDULE": str(folder / "schedule")}
+    with another(beat_of(platform), own):
+        yield
+
+
+@contextmanager
+def another_worker(platform: Platform) -> Iterator[str]:
+    """A second worker that trains; where it tells its figures."""
+    first, *_ = [
+        process
+        for process in platform.processes()
+        if "trainer.worker" in process.cmdline() and process.environ().get("MLPLATFORM_QUEUE") == "training"
+    ]
+    port = free_port()
+    with another(first, {"MLPLATFORM_PORT": str(port)}):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def another(first: psutil.Process, own: Mapping[str, str]) -> Iterator[None]:
+    """A second process like one of the stack, but for a few settings."""
     second = psutil.Popen(first.cmdline(), env={**first.environ(), **own}, cwd=first.cwd())
     try:
         yield
@@ -138,9 +188,28 @@ def beat_of(platform: Platform) -> psutil.Process:
 
 def upkeep_done(platform: Platform) -> float:
     """How many messages the worker of the short tasks has done with."""
-    series = f'mlplatform_worker_tasks_total{{outcome="succeeded",task="{KEEP_UP}"}} '
-    metrics = httpx.get(platform.settings.url("trainer-upkeep") + "/metrics").text
-    [value] = [line.removeprefix(series) for line in metrics.splitlines() if line.startswith(series)]
+    return tasks_done(platform.settings.url("trainer-upkeep"), KEEP_UP)
+
+
+def tasks_done(url: str, task: str) -> float:
+    return figure(url, f'mlplatform_worker_tasks_total{{outcome="succeeded",task="{task}"}}')
+
+
+def active_tasks(url: str) -> float:
+    return figure(url, "mlplatform_worker_tasks_active")
+
+
+def takes_tasks(url: str) -> bool:
+    """Whether a worker has its broker."""
+    try:
+        return figure(url, 'mlplatform_heartbeat_timestamp_seconds{process="trainer-worker"}') > 0
+    except httpx.TransportError:
+        return False
+
+
+def figure(url: str, series: str) -> float:
+    metrics = httpx.get(f"{url}/metrics").text
+    [value] = [line.removeprefix(f"{series} ") for line in metrics.splitlines() if line.startswith(f"{series} ")]
     return float(value)
 
 
