@@ -61,7 +61,7 @@ def serving(client: httpx.Client) -> dict[str, Any]:
     instances = [dict(zip(IRIS.feature_names, row, strict=True)) for row in rows]
     answer = client.post("/predict/iris", json={"instances": instances})
     assert answer.status_code == httpx.codes.OK, answer.text
-    return {name: value for name, value in answer.json().items() if name != "request_id"}
+    return {name: value for name, value in answer.json().items() if name != "prediction_id"}
 
 
 @pytest.mark.timeout(400)
