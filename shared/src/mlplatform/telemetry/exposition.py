@@ -16,7 +16,7 @@ class Exposition:
         self._server: WSGIServer
         self._thread: Thread
         self._server, self._thread = start_http_server(port, host, registry)
-        self._server.handle_error = _tell  # type: ignore[method-assign] # its own writes to standard error
+        self._server.handle_error = _tell  # type: ignore[assignment, method-assign] # its own writes to stderr
 
     @property
     def port(self) -> int:
