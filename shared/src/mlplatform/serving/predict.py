@@ -172,7 +172,10 @@ class PredictEndpoint:
         try:
             _check_method(scope["method"])
             answer = await self._answer(request, receive, watch)
-        except ClientDisconnected:
+        except (ClientDisconnected, asyncio.CancelledError) as end:
+            self.left(perf_counter() - request.started)
+            if isinstance(end, asyncio.CancelledError):
+                raise
             return
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             answer = self._refusal(request, error)
@@ -180,6 +183,10 @@ class PredictEndpoint:
             self._admission.in_flight -= 1
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
+
+    def left(self, seconds: float) -> None:
+        """Count a request whose client did not stay for the answer."""
+        self._tally.answered("disconnected", seconds)
 
     def refusal_at_once(self, path: str, headers: Headers) -> Answer | None:
         """The answer to a POST that comes when too many are in flight; none when there is room for it."""
