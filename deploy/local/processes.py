@@ -22,6 +22,7 @@ from deploy.local.state import State
 
 MIGRATIONS = "trainer-db"
 
+_PROCESS = "mlplatform.process"  # runs the module that follows, and tells the log what ends it
 _MLFLOW = ROOT / "services" / "mlflow"
 
 
@@ -107,6 +108,7 @@ class Stack:
         name = f"{model}-predictor"
         return self._python(
             name,
+            _PROCESS,
             f"{model}_predictor.app",
             env={
                 "MLPLATFORM_HOST": "127.0.0.1",
@@ -138,11 +140,11 @@ class Stack:
         ready = http_ok(self.client, f"{self.settings.url('trainer')}/health/ready")
         after = (MIGRATIONS,)
         return [
-            replace(self._python(MIGRATIONS, "trainer.db", env=env), once=True),
-            self._python("trainer", "trainer.api", env=env, probe=ready, after=after),
+            replace(self._python(MIGRATIONS, _PROCESS, "trainer.db", env=env), once=True),
+            self._python("trainer", _PROCESS, "trainer.api", env=env, probe=ready, after=after),
             self._worker("trainer-worker", env | {"MLPLATFORM_QUEUE": "training"}),
             self._worker("trainer-upkeep", env | {"MLPLATFORM_QUEUE": "upkeep"}),
-            self._python("trainer-beat", "trainer.beat", env=env | beat, after=after),
+            self._python("trainer-beat", _PROCESS, "trainer.beat", env=env | beat, after=after),
         ]
 
     def _worker(self, name: str, env: Mapping[str, str]) -> Process:
@@ -150,7 +152,7 @@ class Stack:
             "MLPLATFORM_PORT": str(self.settings.ports[name]),
             "REMAP_SIGTERM": "SIGQUIT",  # Celery then hands an unfinished job back when asked to stop
         }
-        worker = self._python(name, "trainer.worker", env={**env, **own}, after=(MIGRATIONS,))
+        worker = self._python(name, _PROCESS, "trainer.worker", env={**env, **own}, after=(MIGRATIONS,))
         return replace(worker, stops_own_children=True)
 
     def _mlflow(self) -> Process:

@@ -11,14 +11,14 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_wrong_setting_is_named_and_the_process_ends(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MLPLATFORM_PORT", "http")
     monkeypatch.setenv("MLPLATFORM_POLL_SECONDS", "-1")
     with pytest.raises(SystemExit) as ended:
         load_settings(PredictorSettings)
     assert ended.value.code == 2
-    told = capsys.readouterr().err
+    told = caplog.text
     assert "MLPLATFORM_PORT='http'" in told
     assert "MLPLATFORM_POLL_SECONDS='-1'" in told
 

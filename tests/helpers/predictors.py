@@ -52,7 +52,7 @@ class Predictor:
             **{f"MLPLATFORM_{name.upper()}": value for name, value in self._settings.items()},
         }
         with (self._folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", self.module]
+            command = [sys.executable, "-m", "mlplatform.process", self.module]
             self._process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=log, stderr=log)
 
     def stop(self) -> int:

@@ -67,7 +67,7 @@ def predictor(cores: Cores, model: Model, folder: Path, port: int) -> Server:
     """Ours, with everything on and the model registry away."""
     return Server(
         name="ours",
-        command=(sys.executable, "-m", "housing_predictor.app"),
+        command=(sys.executable, "-m", "mlplatform.process", "housing_predictor.app"),
         core=cores.server,
         ready_url=f"http://127.0.0.1:{port}/health/ready",
         env=environment()

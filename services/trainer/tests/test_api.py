@@ -15,7 +15,7 @@ from trainer.api import create_app, metrics_of
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.figures import Figures
-from trainer.jobs import JobEvent, JobStore
+from trainer.jobs import JobEvent, JobStore, Lookout
 from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
 from trainer.routes.retraining import retraining_routes
@@ -280,7 +280,7 @@ async def test_the_end_of_a_job_that_ends_while_it_is_looked_at_is_told_whole(jo
 
 async def events_of(jobs: JobStore, location: str) -> AsyncIterator[dict[str, Any]]:
     """As they come: httpx's own transport would hand over the whole stream at its end."""
-    routes = retraining_routes(jobs, InMemoryQueue())
+    routes = retraining_routes(jobs, InMemoryQueue(), Lookout(jobs, 0.01))
     [events] = [each for each in routes.routes if isinstance(each, APIRoute) and each.path.endswith("/events")]
     response = await events.endpoint(location.removeprefix("/retrain/"))
     assert response.headers["x-accel-buffering"] == "no"
@@ -327,7 +327,8 @@ async def test_a_listener_who_connects_again_to_a_job_at_work_is_told_nothing_tw
     job = jobs.create(IRIS, "new data")
     (seen,) = jobs.events(job.id)
     app = FastAPI()
-    app.include_router(retraining_routes(EndsMeanwhile(jobs._engine), InMemoryQueue()))
+    ending = EndsMeanwhile(jobs._engine)
+    app.include_router(retraining_routes(ending, InMemoryQueue(), Lookout(ending, 0.01)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trainer") as client:
         told = await client.get(f"/retrain/{job.id}/events", headers={"Last-Event-ID": str(seen.sequence)})
     ids = [int(line.removeprefix("id: ")) for line in told.text.splitlines() if line.startswith("id: ")]

@@ -13,14 +13,14 @@ from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS, TRAIN, create_celery
     [(60, 60, 120), (61, 60, 120), (60, 120, 120), (60, 180, 120), (60, 116, 120), (60, 115, 120)],
 )
 def test_limits_that_would_run_a_training_twice_are_refused_at_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], soft: int, hard: int, visibility: int
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, soft: int, hard: int, visibility: int
 ) -> None:
     monkeypatch.setenv("MLPLATFORM_SOFT_LIMIT_SECONDS", str(soft))
     monkeypatch.setenv("MLPLATFORM_HARD_LIMIT_SECONDS", str(hard))
     monkeypatch.setenv("MLPLATFORM_VISIBILITY_TIMEOUT_SECONDS", str(visibility))
     with pytest.raises(SystemExit):
         load_settings(TrainerSettings)
-    assert "have to rise in this order" in capsys.readouterr().err
+    assert "have to rise in this order" in caplog.text
 
 
 def test_room_for_a_worker_to_stop_is_enough() -> None:
@@ -46,13 +46,13 @@ def test_trainings_and_short_tasks_have_a_queue_each() -> None:
 
 
 def test_no_password_is_told_with_what_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MLPLATFORM_DATABASE_URL", "postgresql+psycopg://trainer:hush@db/x")
     monkeypatch.setenv("MLPLATFORM_REDIS_URL", "redis://:hush@redis")
     monkeypatch.setenv("MLPLATFORM_SOFT_LIMIT_SECONDS", "4000")
     with pytest.raises(SystemExit):
         load_settings(TrainerSettings)
-    told = capsys.readouterr().err
+    told = caplog.text
     assert "bad configuration" in told
     assert "hush" not in told

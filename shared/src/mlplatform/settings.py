@@ -4,12 +4,14 @@ One that is secret comes from a file of the setting's name in /run/secrets, wher
 shows in `docker inspect` and is handed on to children. Where both are there, the environment counts.
 """
 
-import sys
+import logging
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mlplatform.process import tell
 
 PREFIX = "MLPLATFORM_"
 SECRETS = Path("/run/secrets")
@@ -111,7 +113,7 @@ def load_settings(kind: type[Settings], secrets: Path = SECRETS) -> Settings:
         return kind(_secrets_dir=secrets) if secrets.is_dir() else kind()
     except ValidationError as error:
         for wrong in error.errors(include_url=False):
-            sys.stderr.write(f"bad configuration: {_named(wrong['loc'], wrong['input'])}{wrong['msg']}\n")
+            tell(logging.CRITICAL, f"bad configuration: {_named(wrong['loc'], wrong['input'])}{wrong['msg']}")
         raise SystemExit(2) from None
 
 

@@ -328,6 +328,23 @@ async def test_long_work_is_not_begun_for_a_client_that_has_left(
     assert slow.runs == 2
 
 
+@pytest.mark.parametrize("length", [100, 10_000], ids=["short", "long"])
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_counted_once(
+    app: FastAPI, running: Running, length: int
+) -> None:
+    def left() -> float:
+        [durations, _] = app.state.metrics.tally.collect()
+        labels = {"model": "housing", "outcome": "disconnected"}
+        [count] = [s.value for s in durations.samples if s.name.endswith("_count") and s.labels == labels]
+        return float(count)
+
+    async with running.connect() as leaving:
+        leaving.send(f"POST {PATH} HTTP/1.1\r\nHost: predictor\r\nContent-Length: {length}\r\n\r\n".encode())
+        leaving.send(b" " * (length // 2))
+    await until(lambda: left() > 0, pause)
+    assert (left(), app.state.admission.in_flight) == (1, 0)
+
+
 async def test_rows_of_one_turn_that_wait_for_different_versions_are_answered_by_theirs(
     app: FastAPI, publish: Publish
 ) -> None:

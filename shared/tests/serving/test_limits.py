@@ -111,6 +111,15 @@ async def test_a_client_that_goes_away_makes_room(app: FastAPI, leave: Callable[
     late.arrives()
     await late.task
     assert late.status == 200
+    assert requests_by_outcome(app) == {"disconnected": IN_FLIGHT, "ok": 1}
+    assert app.state.admission.in_flight == 0
+
+
+def requests_by_outcome(app: FastAPI) -> dict[str, float]:
+    """Those predict requests that were counted."""
+    [durations, _] = app.state.metrics.tally.collect()
+    counts = {s.labels["outcome"]: s.value for s in durations.samples if s.name.endswith("_count")}
+    return {outcome: count for outcome, count in counts.items() if count}
 
 
 async def test_a_long_request_lets_short_ones_pass(app: FastAPI) -> None:

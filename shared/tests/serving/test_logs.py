@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
 from shared.tests.conftest import Publish
 
 from mlplatform.contracts import HOUSING
@@ -62,39 +63,98 @@ async def test_a_failure_names_request_trace_and_version_on_one_line(
     assert "ZeroDivisionError" in line["exception"]
 
 
-async def test_a_clients_mistake_is_told_where_somebody_looks_for_it(
+async def test_a_clients_mistake_is_told_with_what_it_takes_to_find_it(
     predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure_logging("housing-predictor", "json", "DEBUG", model="housing")
+    configure_logging("housing-predictor", "json", model="housing")
     await predictor.post("/predict", json={**ROW, "Latitude": 200.0}, headers=HEADERS)
     (line,) = refusals(capsys.readouterr().out)
     assert line["request_id"] == "request-to-find"
     assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
-    assert (line["model"], line["version"], line["level"]) == ("housing", "1", "debug")
-    assert (line["status"], line["reason"]) == (422, "ContractViolation")
+    assert (line["model"], line["version"], line["level"]) == ("housing", "1", "info")
+    assert (line["status"], line["reason"]) == (422, "contract_violation")
     assert not any(str(value) in json.dumps(line) for value in ROW.values() if value > 1)
 
 
-async def test_a_clients_mistake_is_not_told_otherwise(
+async def test_a_version_that_was_asked_for_in_vain_is_told_but_not_at_any_length(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("housing-predictor", "json", model="housing")
+    for asked in ("77", "7" * 400):
+        response = await predictor.post("/predict", json=ROW, headers={"X-Model-Version": asked})
+        assert response.status_code == 404
+    lines = refusals(capsys.readouterr().out)
+    assert [(line["version"], line["reason"]) for line in lines] == [
+        ("77", "version_not_found"),
+        ("7" * 16, "version_not_found"),
+    ]
+
+
+@pytest.mark.parametrize("body", [ROW, {"instances": [ROW] * 60}])
+async def test_an_answer_can_be_followed_where_somebody_looks_for_it(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], body: dict[str, Any]
+) -> None:
+    configure_logging("housing-predictor", "json", "DEBUG", model="housing")
+    assert (await predictor.post("/predict", json=body, headers=HEADERS)).status_code == 200
+    (line,) = answers(capsys.readouterr().out)
+    assert (line["request_id"], line["trace_id"]) == ("request-to-find", "0af7651916cd43dd8448eb211c80319c")
+    assert (line["model"], line["version"], line["variant"], line["status"]) == ("housing", "1", "champion", 200)
+    assert line["rows"] == len(body.get("instances", [ROW]))
+    assert 0 < line["seconds"] < 60
+    assert not any(str(value) in json.dumps(line) for value in (7.123456789, 98765.4321))
+
+
+async def test_an_answer_is_not_told_otherwise(
     predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("housing-predictor", "json")
-    await predictor.post("/predict", json={**ROW, "Latitude": 200.0}, headers=HEADERS)
-    assert refusals(capsys.readouterr().out) == []
+    assert (await predictor.post("/predict", json=ROW, headers=HEADERS)).status_code == 200
+    assert capsys.readouterr().out == ""
 
 
-async def test_of_what_is_our_fault_one_in_a_second_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_of_a_flood_of_refusals_a_few_are_told_and_the_others_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     configure_logging("housing-predictor", "json", model="housing")
     app = create_app(HOUSING, PredictorSettings(cache_dir=tmp_path))  # no version is there
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app.state.predict), base_url="http://test") as client:
-        for _ in range(3):
+        for _ in range(25):
             assert (await client.post("/predict", json=ROW, headers=HEADERS)).status_code == 503
-        app.state.predict._silence._told.clear()  # a second later
+        await client.get("/predict")  # of another kind
+        let_a_minute_pass(app)
         await client.post("/predict", json=ROW, headers=HEADERS)
-    first, later = refusals(capsys.readouterr().out)
-    assert (first["level"], first["status"], first["reason"], first["version"]) == ("error", 503, "ModelNotReady", None)
-    assert first["request_id"] == "request-to-find"
-    assert (first["untold"], later["untold"]) == (0, 2)
+    *first, other, later = refusals(capsys.readouterr().out)
+    assert {(line["level"], line["status"], line["reason"]) for line in first} == {("error", 503, "model_not_ready")}
+    assert (len(first), {line["untold"] for line in first}) == (10, {0})
+    assert first[0]["version"] is None
+    assert (other["reason"], other["status"]) == ("method_not_allowed", 405)
+    assert (later["reason"], later["untold"]) == ("model_not_ready", 15)
+
+
+async def test_what_is_shed_before_it_is_read_is_told_as_sparsely(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("housing-predictor", "json", model="housing")
+    app = create_app(HOUSING, PredictorSettings(cache_dir=tmp_path, max_in_flight=1))
+    app.state.predict.arrived()
+    headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    for _ in range(25):
+        assert app.state.predict.refusal_at_once("/predict", headers).status == 503
+    lines = refusals(capsys.readouterr().out)
+    assert len(lines) == 10
+    assert {(line["request_id"], line["reason"], line["status"]) for line in lines} == {
+        ("request-to-find", "overloaded", 503)
+    }
+
+
+async def test_a_bug_that_every_request_meets_is_told_a_few_times(
+    predictor: httpx.AsyncClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logging("housing-predictor", "json")
+    monkeypatch.setattr(routing, "predict", _fails)
+    for _ in range(25):
+        assert (await predictor.post("/predict", json=ROW)).status_code == 500
+    assert capsys.readouterr().out.count("prediction failed") == 10
 
 
 async def test_a_way_of_following_that_cannot_go_on_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,6 +167,15 @@ async def test_a_way_of_following_that_cannot_go_on_says_so(tmp_path: Path, caps
             await asyncio.sleep(0.01)
             said += capsys.readouterr().out
     assert "nobody" in said or "scheme" in said
+
+
+def let_a_minute_pass(app: FastAPI) -> None:
+    for window in app.state.predict._throttle._windows.values():
+        window.began -= 60
+
+
+def answers(said: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, said.splitlines()) if line["event"] == "prediction"]
 
 
 def refusals(said: str) -> list[dict[str, Any]]:

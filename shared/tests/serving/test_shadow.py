@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from shared.tests.conftest import SUM_OF_EXAMPLE, classification_onnx, regression_onnx
 from shared.tests.serving.conftest import live
+from structlog.testing import capture_logs
 
 from mlplatform.contracts import HOUSING, IRIS
 from mlplatform.runtime import Answer, LiveModel
@@ -18,6 +19,7 @@ from mlplatform.serving.shadow import Pair, Shadow, Shadows
 from mlplatform.serving.witness import Witness
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.shadow import ShadowMetrics
+from tests.helpers.waiting import wait_until
 
 SECONDS = 10
 
@@ -234,3 +236,15 @@ def test_there_is_one_shadow_for_each_challenger_and_none_without(desk: Desk) ->
     assert first is not None
     assert first.ends(SECONDS)
     assert not shadows.is_stuck
+
+
+def test_a_challenger_that_fails_at_every_copy_is_told_a_few_times(desk: Desk) -> None:
+    champion, log = live("1", regression_onnx(1.0)), Log(1)
+    shadow = desk.shadow(live("2", regression_onnx(nan)), log)
+    with capture_logs() as logs:
+        for _ in range(25):
+            shadow.offer(champion, ROW, one(champion, ROW))
+        wait_until(lambda: desk.sample("requests_total", outcome="failed") == 25, what="the failures")
+    assert [(line["version"], line["untold"]) for line in logs if line["event"] == "the shadow failed"] == [
+        ("2", 0)
+    ] * 10

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -296,3 +297,24 @@ async def test_the_shadow_gets_a_copy_of_what_the_champion_answers_and_nobody_se
     assert [pair.prediction_id for pair in pairs] == [answer["prediction_id"] for answer in answers]
     assert pairs[0].champion.predictions == [answers[0]["prediction"]]
     assert pairs[0].challenger.predictions == pytest.approx([2 * SUM_OF_EXAMPLE])
+
+
+async def test_a_version_that_made_room_for_others_is_told_of_no_more_after_a_while(
+    settings: PredictorSettings, registry: InMemoryRegistry, publish: Publish
+) -> None:
+    for version in ("5", "4", "3", "2", "1"):
+        publish(version)
+    app = create_app(HOUSING, settings.model_copy(update={"max_loaded_versions": 3}), registry, untried)
+    time = 0.0
+    app.state.metrics.answers._now = lambda: time
+    async with app.router.lifespan_context(app), reach(app, "asgi") as client:
+        await until_ready(client)
+
+        async def told() -> set[str]:
+            return set(re.findall(r'predictions_total\{.*version="(\d)"\}', (await client.get("/metrics")).text))
+
+        for version in ("2", "3", "4", "5"):
+            assert (await client.post(PATH, content=ROW, headers={"X-Model-Version": version})).status_code == 200
+        assert await told() == {"1", "2", "3", "4", "5"}
+        time = 600.0
+        assert sorted(await told()) == (await client.get("/health")).json()["loaded"] == ["1", "4", "5"]

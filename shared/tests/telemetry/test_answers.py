@@ -6,10 +6,17 @@ from mlplatform.contracts import HOUSING, IRIS, Contract
 from mlplatform.telemetry.answers import AnswerTally
 
 
+@pytest.fixture
+def loaded() -> set[str]:
+    """The versions that are in memory."""
+    return {"1", "2"}
+
+
 class Counted:
     """A tally of a contract's answers and what it exposes."""
 
     def __init__(self, contract: Contract, clients: tuple[str, ...] = ()) -> None:
+        self.time = 0.0
         self._model = contract.model
         self._registry = CollectorRegistry()
         self.tally = AnswerTally(
@@ -18,11 +25,17 @@ class Counted:
             bounds=contract.scale,
             features=contract.feature_names,
             clients=clients,
+            now=lambda: self.time,
         )
         self._registry.register(self.tally)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self._registry.get_sample_value(f"mlplatform_{name}", {"model": self._model, **labels})
+
+    def versions(self) -> set[str]:
+        """Those that any series names."""
+        samples = [sample for family in self._registry.collect() for sample in family.samples]
+        return {sample.labels["version"] for sample in samples if "version" in sample.labels}
 
     def of(self, name: str, version: str, **labels: str) -> float | None:
         return self.value(name, version=version, variant="champion", **labels)
@@ -79,3 +92,44 @@ def test_warnings_are_counted_by_feature() -> None:
     housing.tally.note("1", "champion", [2.0], None, [{"field": "MedInc"}, {"field": "Latitude"}], None)
     assert housing.value("prediction_warnings_total", feature="MedInc") == 1
     assert housing.value("prediction_warnings_total", feature="Longitude") == 0
+
+
+def test_an_unloaded_version_is_told_of_for_ten_minutes(loaded: set[str]) -> None:
+    housing = Counted(HOUSING)
+    housing.tally.watch_loaded(lambda: loaded)
+    for version in ("1", "2"):
+        housing.tally.note(version, "champion", [2.0], None, [], None)
+    loaded.remove("1")
+    housing.time = 5000.0  # nobody has asked for long: the last of it was not seen yet
+    assert housing.of("predictions_total", "1") == 1
+    housing.time += 599.0
+    assert housing.versions() == {"1", "2"}
+    housing.time += 1.0
+    assert housing.versions() == {"2"}
+
+
+def test_a_version_that_is_loaded_again_in_time_goes_on_as_before(loaded: set[str]) -> None:
+    housing = Counted(HOUSING)
+    housing.tally.watch_loaded(lambda: loaded)
+    housing.tally.note("1", "champion", [2.0], None, [], None)
+    loaded.remove("1")
+    assert housing.versions() == {"1"}
+    housing.time += 599.0
+    loaded.add("1")
+    assert housing.versions() == {"1"}
+    housing.time += 599.0
+    loaded.remove("1")
+    housing.tally.note("1", "champion", [2.0], None, [], None)
+    assert housing.of("predictions_total", "1") == 2
+
+
+def test_many_promotions_leave_few_series_and_take_nothing_from_what_was_predicted_in_all(loaded: set[str]) -> None:
+    housing = Counted(HOUSING)
+    housing.tally.watch_loaded(lambda: loaded)
+    for promoted in range(1, 51):
+        loaded.clear()
+        loaded.add(str(promoted))
+        housing.tally.note(str(promoted), "champion", np.array([1.0, 2.0]), None, [], None)
+        assert len(housing.versions()) <= 3
+        assert housing.value("client_predictions_total", client="other") == 2 * promoted
+        housing.time += 300.0

@@ -1,4 +1,6 @@
+import asyncio
 import re
+from contextlib import suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -53,3 +55,27 @@ def test_no_request_makes_a_series_that_was_not_there(metrics: HttpMetrics, regi
             for status in (200, 307, 404, 503):
                 ask(metrics, path, method, status)
     assert len(render(registry).splitlines()) == before
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code"),
+    [
+        (None, asyncio.CancelledError(), "4xx"),
+        (200, asyncio.CancelledError(), "2xx"),
+        (None, ZeroDivisionError(), "5xx"),
+        (200, ZeroDivisionError(), "2xx"),
+        (None, None, "4xx"),
+    ],
+)
+def test_a_request_that_was_broken_off_is_counted_and_in_flight_no_more(
+    metrics: HttpMetrics, registry: CollectorRegistry, status: int | None, error: BaseException | None, code: str
+) -> None:
+    with suppress(BaseException), metrics.request("/jobs", "GET") as outcome:
+        assert registry.get_sample_value("mlplatform_http_requests_in_flight", {"route": "/jobs"}) == 1
+        outcome.status = status
+        if error:
+            raise error
+    assert counted(registry, "/jobs", "GET", code) == 1
+    assert registry.get_sample_value("mlplatform_http_requests_in_flight", {"route": "/jobs"}) == 0
+    labels = {"route": "/jobs", "method": "GET"}
+    assert registry.get_sample_value("mlplatform_http_request_duration_seconds_count", labels) == 1

@@ -1,12 +1,16 @@
+import socket
+import struct
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from mlplatform.telemetry.exposition import Exposition
 from mlplatform.telemetry.metrics import process_registry
 from mlplatform.telemetry.processes import BeatMetrics, WorkerMetrics
+from tests.helpers.waiting import wait_until
 
 
 @pytest.fixture
@@ -44,3 +48,15 @@ def test_a_worker_begins_at_zero_and_tells_how_tasks_end(registry: CollectorRegi
     succeeded = registry.get_sample_value("mlplatform_worker_task_last_success_timestamp_seconds", {"task": "train"})
     assert succeeded is not None
     assert succeeded > 0
+
+
+def test_a_client_that_breaks_off_is_an_event_of_the_log_and_nothing_else(
+    exposition: Exposition, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with capture_logs() as logs:
+        with socket.create_connection(("127.0.0.1", exposition.port)) as client:
+            client.sendall(b"GET /metr")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, not closed
+        wait_until(lambda: bool(logs), what="the event")
+    assert [line["event"] for line in logs] == ["a look at the metrics failed"]
+    assert capfd.readouterr().err == ""

@@ -39,7 +39,7 @@ from trainer.errors import (
     VersionUnverified,
 )
 from trainer.figures import FIGURES, Figures
-from trainer.jobs import JobStore
+from trainer.jobs import JobStore, Lookout
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry, Registry
 from trainer.promotions.replicas import HttpReplicas, Replicas
@@ -94,10 +94,12 @@ def create_app(
     """The app over a store of jobs, a queue to the worker, the model registry, the ledger of promotions and the
     predictors.
     """
+    lookout = Lookout(jobs)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        lookout.close()
 
     app = create_service(
         title="trainer",
@@ -116,7 +118,7 @@ def create_app(
             return JSONResponse({"status": "not ready", "service": "trainer", "reason": trouble}, 503)
         return JSONResponse({"status": "ready", "service": "trainer"})
 
-    app.include_router(retraining_routes(jobs, queue))
+    app.include_router(retraining_routes(jobs, queue, lookout))
     app.include_router(model_routes(registry, ledger, replicas))
     app.include_router(rollout_routes(TrafficControl(ledger, registry)))
     app.include_router(card_routes(registry))

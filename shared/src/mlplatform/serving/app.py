@@ -103,6 +103,7 @@ def create_app(
         loaded_bytes=lambda: table.size,
         repairs=lambda: fetcher.repairs,
     )
+    metrics.answers.watch_loaded(lambda: table.versions)
     bulk = BulkLane()
 
     @asynccontextmanager

@@ -179,6 +179,9 @@ class _AtOnceProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._forget_idleness()
+        if self._body is not None and self._refusal is None:  # the rest of it never came
+            self.endpoint.left(self.loop.time() - self._last_read)
+            self._body = None
         if self._work is not None:
             self._work.cancel()
 

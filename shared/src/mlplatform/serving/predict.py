@@ -1,6 +1,7 @@
 """The predict endpoint: a plain ASGI callable, because it is the hot path."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -75,6 +76,12 @@ _REASONS: Mapping[type[Exception], str] = {
 }
 
 _log = structlog.get_logger(__name__)
+_level = logging.getLogger(__name__)  # asked first: an event that nobody wants costs as much as one that is written
+
+
+def reason_of(error: type[Exception]) -> str:
+    """What a refusal is called in metrics and log."""
+    return _REASONS.get(error, "other")
 
 
 class Answer(NamedTuple):
@@ -165,7 +172,10 @@ class PredictEndpoint:
         try:
             _check_method(scope["method"])
             answer = await self._answer(request, receive, watch)
-        except ClientDisconnected:
+        except (ClientDisconnected, asyncio.CancelledError) as end:
+            self.left(perf_counter() - request.started)
+            if isinstance(end, asyncio.CancelledError):
+                raise
             return
         except Exception as error:  # noqa: BLE001 # a bug must cost one request, counted, not the connection
             answer = self._refusal(request, error)
@@ -174,6 +184,10 @@ class PredictEndpoint:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.content})
 
+    def left(self, seconds: float) -> None:
+        """Count a request whose client did not stay for the answer."""
+        self._tally.answered("disconnected", seconds)
+
     def refusal_at_once(self, path: str, headers: Headers) -> Answer | None:
         """The answer to a POST that comes when too many are in flight; none when there is room for it."""
         if not self._admission.is_full():
@@ -181,7 +195,7 @@ class PredictEndpoint:
         request = Request(path, headers)
         before, after = _overloaded_content(path)
         content = b"%b%b%b" % (before, request.id, after)
-        self._tally.answered("shed", perf_counter() - request.started)
+        self._shed(request)
         return Answer(HTTPStatus.SERVICE_UNAVAILABLE, _PROBLEM, request.id, content, _RETRY)
 
     def at_once(self, path: str, headers: Headers, body: bytes) -> Answer | Waiting | None:
@@ -270,7 +284,10 @@ class PredictEndpoint:
             prediction.warnings,
             request.headers.get(CLIENT),
         )
-        self._tally.answered("ok", perf_counter() - request.started)
+        seconds = perf_counter() - request.started
+        self._tally.answered("ok", seconds)
+        if _level.isEnabledFor(logging.DEBUG):
+            _tell(request, prediction, seconds)
         if answered.media_type == _JSON:  # whose body says it all
             return Answer(HTTPStatus.OK, _JSON_BYTES, request.id, content)
         more = [
@@ -281,25 +298,33 @@ class PredictEndpoint:
         ]
         return Answer(HTTPStatus.OK, answered.media_type.encode(), request.id, content, more)
 
+    def _shed(self, request: Request) -> None:
+        self._tally.answered("shed", perf_counter() - request.started)
+
     def _refusal(self, request: Request, error: Exception) -> Answer:
         if isinstance(error, PlatformError):
             outcome = _OUTCOMES.get(type(error), "invalid")
-            self._tally.rejected(_REASONS.get(type(error), "other"))
+            self._tally.rejected(reason_of(type(error)))
         else:
             outcome = "error"
-            live = request.live
-            if live:
-                self._failed(live.version, live.variant)
-            _log.error(
-                "prediction failed",
-                request_id=request.id.decode(),
-                trace_id=trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
-                version=live.version if live else request.headers.get(PIN, b"").decode("latin-1") or None,
-                variant=live.variant if live else None,
-                exc_info=error,
-            )
+            if request.live:
+                self._failed(request.live.version, request.live.variant)
         self._tally.answered(outcome, perf_counter() - request.started)
         return _problem(request, error)
+
+
+def _tell(request: Request, prediction: Prediction, seconds: float) -> None:
+    """What became of a request, never what was in it."""
+    _log.debug(
+        "prediction",
+        request_id=request.id.decode(),
+        trace_id=trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
+        version=prediction.version,
+        variant=prediction.variant,
+        status=int(HTTPStatus.OK),
+        rows=len(prediction.values),
+        seconds=round(seconds, 6),
+    )
 
 
 def _check_method(method: str) -> None:

@@ -10,6 +10,7 @@ from mlplatform.serving.on_demand import OnDemand
 from mlplatform.serving.prediction import Prediction, predict, predict_few
 from mlplatform.serving.shadow import Shadows
 from mlplatform.telemetry.rollout import RolloutMetrics
+from mlplatform.telemetry.throttle import Throttle
 
 PIN = b"x-model-version"
 SUBJECT = b"x-subject-id"
@@ -30,6 +31,7 @@ class Router:
         self._on_demand = on_demand
         self._shadows = shadows
         self._rollout = rollout
+        self._throttle = Throttle()
 
     def choose(self, headers: RequestHeaders, request_id: bytes) -> LiveModel | None:
         """The model for a request; none when it names a version that has to be loaded first.
@@ -85,5 +87,7 @@ class Router:
             raise error
         self._rollout.fell_back("failed")
         self._shadows.witness.seen.failed += 1
-        _log.warning("the challenger failed", version=failed.version, error=f"{type(error).__name__}: {error}")
+        if (untold := self._throttle.admit("challenger")) is not None:
+            reason = f"{type(error).__name__}: {error}"
+            _log.warning("the challenger failed", version=failed.version, error=reason, untold=untold)
         return self._slot.get()

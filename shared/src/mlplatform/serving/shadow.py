@@ -23,6 +23,7 @@ from mlplatform.serving.instances import Instances, ManyRows, OneRow
 from mlplatform.serving.prediction import Prediction, check_finite
 from mlplatform.serving.witness import Witness
 from mlplatform.telemetry.shadow import ShadowMetrics
+from mlplatform.telemetry.throttle import Throttle
 
 _MOST_WAITING = 256
 _MOST_ROWS = 256  # of one copy: a longer request is compared by its first rows
@@ -72,6 +73,7 @@ class Shadow:
         self._metrics = metrics
         self._witness = witness
         self._pair_log = pair_log
+        self._throttle = Throttle()
         self._waiting: deque[_Copy] = deque()
         self._is_wanted = Event()
         self._is_closed = False
@@ -118,7 +120,7 @@ class Shadow:
         except Exception as error:  # noqa: BLE001 # whatever a challenger does, it is counted
             self._metrics.failed()
             seen.shadow_failed += 1
-            _log.warning("the shadow failed", version=self.version, error=f"{type(error).__name__}: {error}")
+            self._tell_of(error, copy.prediction.prediction_id)
             return
         self._metrics.compared(seconds - champion_seconds)
         self._metrics.rows(apart.tolist(), disagreements=int(disagrees.sum()))
@@ -134,7 +136,19 @@ class Shadow:
         try:
             self._pair_log(pair)
         except Exception:  # noqa: BLE001 # a log that fails costs its entry
-            _log.exception("a pair was not logged", prediction_id=pair.prediction_id)
+            if (untold := self._throttle.admit("pair")) is not None:
+                _log.exception("a pair was not logged", prediction_id=pair.prediction_id, untold=untold)
+
+    def _tell_of(self, error: Exception, prediction_id: str) -> None:
+        """One that fails, fails at every copy."""
+        if (untold := self._throttle.admit("failure")) is not None:
+            _log.warning(
+                "the shadow failed",
+                version=self.version,
+                prediction_id=prediction_id,
+                error=f"{type(error).__name__}: {error}",
+                untold=untold,
+            )
 
 
 class Shadows:

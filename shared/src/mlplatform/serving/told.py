@@ -1,73 +1,59 @@
-"""The predict endpoint as it runs: what it refuses is told to the log, which costs answers nothing."""
+"""The predict endpoint as it runs: what it refuses is told to the log, a few of a kind, however many there are."""
 
-import logging
-from time import monotonic
 from typing import Any
 
 import structlog
 
-from mlplatform.errors import PlatformError
-from mlplatform.serving.predict import Answer, PredictEndpoint, Request
+from mlplatform.errors import Overloaded, PlatformError
+from mlplatform.serving.predict import Answer, PredictEndpoint, Request, reason_of
+from mlplatform.serving.routing import PIN
 from mlplatform.telemetry import trace_context
+from mlplatform.telemetry.throttle import Throttle
 
 _SERVER_ERROR = 500
-_PAUSE_SECONDS = 1.0
+_SHED = 503
+_MOST_ASKED = 16  # of what should be a version's number
 
 _log = structlog.get_logger(__name__)
 
 
 class ToldEndpoint(PredictEndpoint):
-    """What is the client's mistake is told at level DEBUG. What is ours, at ERROR: of each kind one in a second, with
-    how many were not told, for they come by the thousand.
-
-    A bug is told by the endpoint itself, with its traceback. What is shed before it is read is counted, and in the
-    gateway's log.
+    """What is the client's mistake is told at level INFO, what is ours at ERROR, a bug with its traceback. A kind that
+    comes by the thousand is told a few times a minute, with how many were not.
     """
 
     def __init__(self, **parts: Any) -> None:  # noqa: ANN401 # those of the endpoint
         super().__init__(**parts)
-        self._silence = _Silence()
+        self._throttle = Throttle()
 
     def _refusal(self, request: Request, error: Exception) -> Answer:
         answer = super()._refusal(request, error)
         if isinstance(error, PlatformError):
-            if answer.status < _SERVER_ERROR:
-                if _is_debugged():
-                    self._tell("debug", request, answer, error)
-            elif (untold := self._silence.broken(type(error).__name__)) is not None:
-                self._tell("error", request, answer, error, untold=untold)
+            self._tell(request, answer.status, reason_of(type(error)))
+        elif (untold := self._throttle.admit(type(error).__name__)) is not None:
+            _log.error("prediction failed", **self._facts(request, answer.status), untold=untold, exc_info=error)
         return answer
 
-    def _tell(self, level: str, request: Request, answer: Answer, error: PlatformError, **more: int) -> None:
-        live = request.live or self._slot.live
-        getattr(_log, level)(
-            "prediction refused",
-            request_id=request.id.decode(),
-            trace_id=trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
-            version=live.version if live else None,
-            status=int(answer.status),
-            reason=type(error).__name__,
-            **more,
-        )
+    def _shed(self, request: Request) -> None:
+        super()._shed(request)
+        self._tell(request, _SHED, reason_of(Overloaded))
 
+    def _tell(self, request: Request, status: int, reason: str) -> None:
+        untold = self._throttle.admit(reason)
+        if untold is not None:
+            level = _log.error if status >= _SERVER_ERROR else _log.info
+            level("prediction refused", **self._facts(request, status), reason=reason, untold=untold)
 
-def _is_debugged() -> bool:
-    """Asked first, for an event that nobody wants costs as much as one that is written."""
-    return logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
-
-
-class _Silence:
-    """When a kind of event was last told, and how many were not since."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, float] = {}
-        self._untold: dict[str, int] = {}
-
-    def broken(self, kind: str) -> int | None:
-        """How many were kept back, if this one is to be told."""
-        now = monotonic()
-        if now - self._told.get(kind, -_PAUSE_SECONDS) < _PAUSE_SECONDS:
-            self._untold[kind] = self._untold.get(kind, 0) + 1
-            return None
-        self._told[kind] = now
-        return self._untold.pop(kind, 0)
+    def _facts(self, request: Request, status: int) -> dict[str, Any]:
+        asked, live = request.headers.get(PIN), request.live or self._slot.live
+        if request.live is None and asked is not None:
+            version: str | None = asked[:_MOST_ASKED].decode("latin-1")
+        else:
+            version = live.version if live else None
+        return {
+            "request_id": request.id.decode(),
+            "trace_id": trace_context.trace_id_of(request.headers.get(trace_context.HEADER)),
+            "version": version,
+            "variant": request.live.variant if request.live else None,
+            "status": int(status),
+        }

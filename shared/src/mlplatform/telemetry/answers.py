@@ -1,12 +1,17 @@
 """What was predicted, by version: rows, classes, values, confidence, warnings, and whom it was for.
 
 Plain numbers of the event loop's thread, as in `tally`; rows that come by the hundred are counted by numpy.
+
+A version that is unloaded is told of for a while, so that nobody misses its last numbers, and then no more: a predictor
+that sees many promotions must not tell of all of them. Its numbers are added to no other series: one that jumps by what
+was counted over weeks would look like as many predictions at that moment.
 """
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -16,6 +21,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 OTHER = "other"
+REMEMBERED_SECONDS = 600.0
 CONFIDENCE = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 Values = Sequence[Any] | NDArray[Any]
@@ -67,6 +73,7 @@ class AnswerTally(Collector):
         bounds: by which the values of a regression are counted.
         features: which warnings can be of.
         clients: those that are counted by name; all the others together are `other`.
+        now: a clock in seconds.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class AnswerTally(Collector):
         bounds: Sequence[float],
         features: Sequence[str],
         clients: Sequence[str],
+        now: Callable[[], float] = monotonic,
     ) -> None:
         self._model = model
         self._labels, self._bounds = labels, bounds
@@ -84,6 +92,13 @@ class AnswerTally(Collector):
         self._warnings = dict.fromkeys(features, 0)
         self._names = {client.encode(): client for client in clients}
         self._clients = dict.fromkeys([*clients, OTHER], 0)
+        self._now = now
+        self._loaded: Callable[[], Collection[str]] | None = None
+        self._unloaded_at: dict[str, float] = {}
+
+    def watch_loaded(self, read: Callable[[], Collection[str]]) -> None:
+        """Where to look up which versions are loaded, when Prometheus asks: those that are not are told of no more."""
+        self._loaded = read
 
     def expect(self, version: str, variant: str) -> _OfVersion:
         """Begin at zero for a version that is about to serve."""
@@ -119,7 +134,19 @@ class AnswerTally(Collector):
         """A request met a bug with the version that was to answer."""
         self.expect(version, variant).failures += 1
 
+    def _forget_unloaded(self, loaded: Collection[str]) -> None:
+        """Those that have been seen unloaded for long enough."""
+        now, counted = self._now(), {version for version, _ in list(self._of_version)}
+        self._unloaded_at = {
+            version: self._unloaded_at.get(version, now) for version in counted if version not in loaded
+        }
+        for key in list(self._of_version):
+            if now - self._unloaded_at.get(key[0], now) >= REMEMBERED_SECONDS:
+                del self._of_version[key]
+
     def collect(self) -> Iterable[Metric]:
+        if self._loaded:
+            self._forget_unloaded(self._loaded())
         version = ["model", "version", "variant"]
         rows = CounterMetricFamily(
             "mlplatform_predictions", "Rows predicted, by the version that answered.", labels=version

@@ -3,7 +3,10 @@
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
+import structlog
 from prometheus_client import CollectorRegistry, start_http_server
+
+_log = structlog.get_logger(__name__)
 
 
 class Exposition:
@@ -13,6 +16,7 @@ class Exposition:
         self._server: WSGIServer
         self._thread: Thread
         self._server, self._thread = start_http_server(port, host, registry)
+        self._server.handle_error = _tell  # type: ignore[assignment, method-assign] # its own writes to stderr
 
     @property
     def port(self) -> int:
@@ -27,3 +31,7 @@ class Exposition:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _tell(_request: object, client_address: object) -> None:
+    _log.warning("a look at the metrics failed", client=str(client_address), exc_info=True)

@@ -1,6 +1,7 @@
 """Requests of a service by route: how many, how long, how many are being answered."""
 
 import re
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -11,6 +12,8 @@ from mlplatform.telemetry.metrics import SECONDS
 
 UNMATCHED = "unmatched"
 OTHER = "other"
+_BUG = 500
+_LEFT = 499  # as nginx calls a client that hangs up
 _CODES = ("2xx", "3xx", "4xx", "5xx")
 
 Template = tuple[re.Pattern[str], str, Iterable[str]]
@@ -72,13 +75,18 @@ class HttpMetrics:
         in_flight.inc()
         try:
             yield outcome
+            outcome.status = outcome.status or _LEFT  # nobody was there to be answered
+        except CancelledError:
+            outcome.status = outcome.status or _LEFT
+            raise
         finally:
+            status = outcome.status or _BUG
             in_flight.dec()
             self._duration.labels(route, method).observe(perf_counter() - started)
-            self._requests.labels(route, method, f"{outcome.status // 100}xx").inc()
+            self._requests.labels(route, method, f"{status // 100}xx").inc()
 
 
 class Outcome:
-    """How a request ended: badly, unless it is said otherwise."""
+    """The status that a request was answered with; none before it was."""
 
-    status = 500
+    status: int | None = None

@@ -9,7 +9,7 @@ from mlplatform.telemetry.answers import AnswerTally
 from mlplatform.telemetry.metrics import SECONDS
 from mlplatform.telemetry.tally import PredictTally
 
-OUTCOMES = ("ok", "invalid", "not_ready", "shed", "error")
+OUTCOMES = ("ok", "invalid", "not_ready", "shed", "error", "disconnected")
 
 REASONS: Mapping[str, str | None] = {
     "malformed_body": None,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, insert, null, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, false, insert, null, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
@@ -142,6 +142,18 @@ class JobStore:
         mine = select(job_events).where(job_events.c.job == job_id, job_events.c.sequence > after)
         with self._transaction() as connection:
             return [JobEvent.model_validate(row) for row in connection.execute(mine.order_by(job_events.c.sequence))]
+
+    def news(self, after: Mapping[str, int]) -> dict[str, tuple[Job, list[JobEvent]]]:
+        """Of each job, by its id, the job and what has happened since an event, oldest first. The jobs are read before
+        their events, so that those of one at its end are all of them.
+        """
+        found = {job.id: (job, list[JobEvent]()) for job in self._select(select(jobs).where(jobs.c.id.in_(after)))}
+        since = [and_(job_events.c.job == job_id, job_events.c.sequence > seen) for job_id, seen in after.items()]
+        fresh = select(job_events).where(or_(false(), *since)).order_by(job_events.c.sequence)
+        with self._transaction() as connection:
+            for row in connection.execute(fresh):
+                found[row.job][1].append(JobEvent.model_validate(row))
+        return found
 
     def start(self, job_id: str, worker: str) -> Job | None:
         """Take a job for an attempt.

@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from mlplatform.contracts import contract_of
-from trainer.jobs import Attempt, Job, JobEvent, JobStore, State
+from trainer.jobs import Attempt, Job, JobEvent, JobStore, Lookout, State
 from trainer.options import Effort, Options
 from trainer.routes.text import WITHOUT_NUL
 from trainer.submission import submit
 from trainer.tasks import Queue
 
-_LOOK_SECONDS = 0.5
 _SILENCE_SECONDS = 10.0  # less than any proxy waits
 
 _Key = Annotated[
@@ -68,8 +67,8 @@ class JobList(BaseModel):
     next: str | None
 
 
-def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
-    """The routes over a store of jobs and a queue to the worker."""
+def retraining_routes(jobs: JobStore, queue: Queue, lookout: Lookout) -> APIRouter:
+    """The routes over a store of jobs, a queue to the worker, and who looks at the jobs for all that listen."""
     routes = APIRouter(prefix="/retrain", tags=["retraining"])
 
     @routes.post("", status_code=HTTPStatus.ACCEPTED, summary="Ask for a retraining")
@@ -114,26 +113,25 @@ def retraining_routes(jobs: JobStore, queue: Queue) -> APIRouter:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         # The header keeps nginx from collecting events until a buffer is full.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(job, after, fresh, jobs), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(_events(job, after, fresh, lookout), media_type="text/event-stream", headers=headers)
 
     return routes
 
 
-async def _events(job: Job, seen: int, fresh: list[JobEvent], jobs: JobStore) -> AsyncIterator[str]:
+async def _events(job: Job, seen: int, fresh: list[JobEvent], lookout: Lookout) -> AsyncIterator[str]:
     """Source: HTML Living Standard, section Server-sent events."""
-    silent = 0.0
-    while True:
+    with lookout.listen(job.id, fresh[-1].sequence if fresh else seen) as listener:
         for event in fresh:
             yield _event(event, job)
-            seen, silent = event.sequence, 0.0
-        if not job.state.is_active:
-            return
-        await asyncio.sleep(_LOOK_SECONDS)
-        job, fresh = await asyncio.to_thread(_look, job.id, seen, jobs)
-        silent += _LOOK_SECONDS
-        if silent >= _SILENCE_SECONDS:
-            silent = 0.0
-            yield ": still there\n\n"
+        while job.state.is_active:
+            try:
+                async with asyncio.timeout(_SILENCE_SECONDS):
+                    job, fresh = await listener.news()
+            except TimeoutError:
+                yield ": still there\n\n"
+                continue
+            for event in fresh:
+                yield _event(event, job)
 
 
 def _look(job_id: str, after: int, jobs: JobStore) -> tuple[Job, list[JobEvent]]:

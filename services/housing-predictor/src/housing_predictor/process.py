@@ -1,0 +1,8 @@
+"""The predictor's process, as its command starts it: whatever ends it is told to the log."""
+
+from mlplatform.process import run
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    run("housing_predictor.app")
