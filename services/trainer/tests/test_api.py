@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy import Select
 
 from mlplatform.contracts import IRIS
 from mlplatform.telemetry.registry import RegistryMetrics
@@ -15,7 +16,7 @@ from trainer.api import create_app, metrics_of
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.figures import Figures
-from trainer.jobs import JobEvent, JobStore, Lookout
+from trainer.jobs import Job, JobEvent, JobStore, Lookout
 from trainer.options import Effort, Options
 from trainer.promotions.ledger import Ledger
 from trainer.routes.retraining import retraining_routes
@@ -265,13 +266,14 @@ async def test_the_events_of_a_job_tell_every_stage_up_to_its_end(api: httpx.Asy
 
 async def test_the_end_of_a_job_that_ends_while_it_is_looked_at_is_told_whole(jobs: JobStore) -> None:
     class Late(JobStore):
-        """Fails the job between two looks."""
+        """Whose job fails between the look at it and the one at its events."""
 
-        def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
-            taken = jobs.start(job_id, "training@one")
+        def _select(self, query: Select[Any]) -> list[Job]:
+            found = super()._select(query)
+            taken = jobs.start(found[0].id, "training@one")
             if taken is not None:
                 jobs.fail(taken, "no disk")
-            return super().events(job_id, after)
+            return found
 
     job = jobs.create(IRIS, "a test")
     *_, last = [event async for event in events_of(Late(jobs._engine), f"/retrain/{job.id}")]
@@ -318,10 +320,11 @@ async def test_a_listener_who_connects_again_to_a_job_at_work_is_told_nothing_tw
     class EndsMeanwhile(JobStore):
         """Whose job ends right after the first look."""
 
-        def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
-            found = super().events(job_id, after)
-            if jobs.get(job_id).state.is_active:
-                jobs.cancel(job_id)
+        def news(self, after: Mapping[str, int]) -> dict[str, tuple[Job, list[JobEvent]]]:
+            found = super().news(after)
+            for job_id in after:
+                if jobs.get(job_id).state.is_active:
+                    jobs.cancel(job_id)
             return found
 
     job = jobs.create(IRIS, "new data")

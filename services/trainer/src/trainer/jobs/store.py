@@ -144,16 +144,21 @@ class JobStore:
             return [JobEvent.model_validate(row) for row in connection.execute(mine.order_by(job_events.c.sequence))]
 
     def news(self, after: Mapping[str, int]) -> dict[str, tuple[Job, list[JobEvent]]]:
-        """Of each job, by its id, the job and what has happened since an event, oldest first. The jobs are read before
-        their events, so that those of one at its end are all of them.
+        """Of each job, by its id, the job and what has happened since an event, oldest first.
+
+        The jobs are read before their events, so that those of one at its end are all of them; and once more where its
+        end is among them, so that the job tells how it ended.
         """
-        found = {job.id: (job, list[JobEvent]()) for job in self._select(select(jobs).where(jobs.c.id.in_(after)))}
+        those = select(jobs).where(jobs.c.id.in_(after))
+        found = {job.id: (job, list[JobEvent]()) for job in self._select(those)}
         since = [and_(job_events.c.job == job_id, job_events.c.sequence > seen) for job_id, seen in after.items()]
         fresh = select(job_events).where(or_(false(), *since)).order_by(job_events.c.sequence)
         with self._transaction() as connection:
             for row in connection.execute(fresh):
                 found[row.job][1].append(JobEvent.model_validate(row))
-        return found
+        ended = {job_id for job_id, (_, events) in found.items() if events and not events[-1].state.is_active}
+        later = {job.id: job for job in self._select(those.where(jobs.c.id.in_(ended)))} if ended else {}
+        return {job_id: (later.get(job_id, job), events) for job_id, (job, events) in found.items()}
 
     def start(self, job_id: str, worker: str) -> Job | None:
         """Take a job for an attempt.

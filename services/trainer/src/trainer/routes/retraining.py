@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from mlplatform.contracts import contract_of
+from trainer.errors import JobNotFound
 from trainer.jobs import Attempt, Job, JobEvent, JobStore, Lookout, State
 from trainer.options import Effort, Options
 from trainer.routes.text import WITHOUT_NUL
@@ -108,7 +109,10 @@ def retraining_routes(jobs: JobStore, queue: Queue, lookout: Lookout) -> APIRout
         """An event for every change of state, stage or percent, from the first on or after the last one that was seen,
         up to the end of the job; 204 when nothing can follow.
         """
-        job, fresh = await asyncio.to_thread(_look, job_id, after, jobs)
+        news = await asyncio.to_thread(jobs.news, {job_id: after})
+        if job_id not in news:
+            raise JobNotFound(f"no job {job_id}")
+        job, fresh = news[job_id]
         if not job.state.is_active and not fresh:
             return Response(status_code=HTTPStatus.NO_CONTENT)
         # The header keeps nginx from collecting events until a buffer is full.
@@ -132,18 +136,6 @@ async def _events(job: Job, seen: int, fresh: list[JobEvent], lookout: Lookout) 
                 continue
             for event in fresh:
                 yield _event(event, job)
-
-
-def _look(job_id: str, after: int, jobs: JobStore) -> tuple[Job, list[JobEvent]]:
-    """The job before its events, so that those of a job at its end are all of them; and once more where its end is
-    among them, so that what is told of that is whole.
-    """
-    job, fresh = jobs.get(job_id), jobs.events(job_id, after)
-    return jobs.get(job_id) if job.state.is_active and _has_ended(fresh) else job, fresh
-
-
-def _has_ended(events: list[JobEvent]) -> bool:
-    return any(not event.state.is_active for event in events)
 
 
 def _event(event: JobEvent, job: Job) -> str:
