@@ -69,7 +69,8 @@ def at_predictor(chance: random.Random, path: str = "/predict", model: str = "ho
 def at_trainer(chance: random.Random) -> Asked:
     """For the trainer, of which none is a wish that it could grant."""
     headers = {**_headers(chance), "Content-Type": chance.choice(["application/json", _header(chance)])}
-    headers |= {name: _header(chance) for name in ("Idempotency-Key", "Last-Event-ID") if chance.random() < 0.3}
+    ids = {"Idempotency-Key": _header(chance), "Last-Event-ID": chance.choice([_header(chance), _digits(chance, 400)])}
+    headers |= {name: value for name, value in ids.items() if chance.random() < 0.3}
     junk = chance.choice([_word(chance, 40, _LETTERS + "-_.~"), _digits(chance, 400), "%00", "%0A%C3%28", "a/" * 30])
     method = chance.choice(_METHODS)
     end = chance.choice(

@@ -66,3 +66,10 @@ def test_only_mlflow_hides_a_warning_and_only_its_own(state: State) -> None:
     }
 
     assert hidden == {"mlflow": "ignore:starlette.middleware.wsgi is deprecated"}
+
+
+def test_whatever_ends_a_process_of_ours_is_told_to_its_log(state: State) -> None:
+    ours = {name for name in table(state) if name.startswith("trainer") or name.endswith("-predictor")}
+    entries = {name: table(state)[name].command[1:3] for name in ours}
+    assert len(ours) == 7
+    assert entries == dict.fromkeys(ours, ("-m", "mlplatform.process"))

@@ -336,3 +336,9 @@ async def test_a_listener_who_connects_again_to_a_job_at_work_is_told_nothing_tw
         told = await client.get(f"/retrain/{job.id}/events", headers={"Last-Event-ID": str(seen.sequence)})
     ids = [int(line.removeprefix("id: ")) for line in told.text.splitlines() if line.startswith("id: ")]
     assert ids == [seen.sequence + 1]
+
+
+@pytest.mark.parametrize("seen", ["-1", str(2**31), "7" * 400, "7" * 5_000, "x"])
+async def test_a_last_event_that_cannot_be_is_refused(api: httpx.AsyncClient, seen: str) -> None:
+    location = (await retrain(api)).headers["location"]
+    assert (await api.get(f"{location}/events", headers={"Last-Event-ID": seen})).status_code == 422

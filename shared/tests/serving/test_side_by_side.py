@@ -318,3 +318,10 @@ async def test_a_version_that_made_room_for_others_is_told_of_no_more_after_a_wh
         assert await told() == {"1", "2", "3", "4", "5"}
         time = 600.0
         assert sorted(await told()) == (await client.get("/health")).json()["loaded"] == ["1", "4", "5"]
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "1.0", "1" * 10, "7" * 400, "7" * 5_000, "x"])
+async def test_a_number_that_no_version_can_have_is_not_asked_of_the_registry(version: str) -> None:
+    on_demand = OnDemand(HOUSING, NeverLoads(), patience_seconds=0.2)  # type: ignore[arg-type] # one method is used
+    with pytest.raises(ModelVersionNotFound, match="takes the number of a version"):
+        await on_demand.bring(version)

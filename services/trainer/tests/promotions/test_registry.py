@@ -43,9 +43,13 @@ def test_a_page_instead_of_an_answer_is_none() -> None:
         registry.aliases("IrisBestModel")
 
 
-def test_what_is_no_number_is_a_version_that_is_not_there() -> None:
-    with closing(answering(400)) as registry:
+@pytest.mark.parametrize(
+    "version", ["latest", "0", "-1", "01", "1.0", "1e3", "1" * 10, "7" * 400, "7" * 5_000, "٣", ""]
+)
+def test_what_is_no_number_is_a_version_that_is_not_there(version: str) -> None:
+    """And is not asked for: MLflow would speak of a bad request, or its database of a bug."""
+    with closing(answering(500)) as registry:
         with pytest.raises(ModelVersionNotFound):
-            registry.version("IrisBestModel", "latest")
+            registry.version("IrisBestModel", version)
         with pytest.raises(ModelVersionNotFound):
-            registry.file("IrisBestModel", "latest", "card.json")
+            registry.file("IrisBestModel", version, "card.json")

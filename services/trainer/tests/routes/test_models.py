@@ -206,3 +206,23 @@ async def test_a_share_that_makes_no_sense_is_refused_with_a_problem(
     response = await api.put("/models/housing/traffic", json=body)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("number", ["1" * 10, "7" * 400, "7" * 5_000, "-1", "x"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "promote", {"version": "NUMBER", "reason": "better"}),
+        ("POST", "promote", {"version": "2", "reason": "better", "expected_champion": "NUMBER"}),
+        ("PUT", "challenger", {"version": "NUMBER", "reason": "better"}),
+        ("GET", "versions/NUMBER", None),
+        ("GET", "versions/NUMBER/card", None),
+        ("GET", "versions/NUMBER/card.html", None),
+    ],
+)
+async def test_a_number_that_no_version_can_have_is_refused(
+    api: httpx.AsyncClient, number: str, method: str, path: str, body: dict[str, str] | None
+) -> None:
+    asked = body and {name: number if value == "NUMBER" else value for name, value in body.items()}
+    response = await api.request(method, f"/models/iris/{path.replace('NUMBER', number)}", json=asked)
+    assert response.status_code == (422 if body else 404)

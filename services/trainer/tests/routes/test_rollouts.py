@@ -125,3 +125,17 @@ async def test_each_replica_is_told_of_with_what_it_should_have_and_has(
     assert model["is_converged"] is False
     replicas.told["iris"] = [follows]
     assert (await api.get("/models/iris")).json()["is_converged"] is True
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"min_requests": 10000000000}',
+        '{"min_requests": %s}' % ("7" * 5_000),
+        '{"limits": {"latency_ratio": 1e999}}',
+        '{"soak_seconds": 1e999}',
+    ],
+)
+async def test_a_ramp_beyond_all_numbers_is_refused(api: httpx.AsyncClient, plan: str) -> None:
+    response = await api.post("/models/iris/ramp", content=plan, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422)

@@ -15,8 +15,8 @@ MODEL_TAG = "onnx_sha256"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
-VERSION_NUMBER = r"[1-9][0-9]{0,9}"
-"""The pattern of what MLflow calls a version by."""
+VERSION_NUMBER = r"[1-9][0-9]{0,8}"
+"""The pattern of what MLflow calls a version by: an integer of its database, of 32 bits."""
 
 
 class GoldenRows(BaseModel):

@@ -40,5 +40,7 @@ class RequestIdMiddleware:
         trace_context.current.set(trace_context.well_formed(traceparent))
         trace_id = trace_context.trace_id_of(traceparent)
         trace = {"trace_id": trace_id} if trace_id else {}
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode(), **trace):
-            await self.app(scope, receive, send_with_id)
+        structlog.contextvars.unbind_contextvars("trace_id")  # of a request that came before on the same connection
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id.decode(), **trace)
+        await self.app(scope, receive, send_with_id)
+        structlog.contextvars.reset_contextvars(**bound)  # not after an error, which the server logs in this same task

@@ -29,7 +29,9 @@ class Limits(BaseModel):
     disagreement_percent: float = Field(
         default=25.0, ge=0, le=100, description="Rows with another label, or by how much numbers differ on average."
     )
-    latency_ratio: float = Field(default=2.0, gt=0, description="Its time for the same rows over the champion's.")
+    latency_ratio: float = Field(
+        default=2.0, gt=0, allow_inf_nan=False, description="Its time for the same rows over the champion's."
+    )
 
 
 class Ramp(BaseModel):
@@ -39,7 +41,9 @@ class Ramp(BaseModel):
 
     steps: tuple[float, ...] = Field(default=(1.0, 5.0, 25.0, 50.0, 100.0), min_length=1, max_length=20)
     soak_seconds: float = Field(default=600.0, gt=0, le=30 * 24 * 3600, description="The least time of each step.")
-    min_requests: int = Field(default=100, ge=1, description="How often the challenger must have answered in a step.")
+    min_requests: int = Field(
+        default=100, ge=1, le=10**9, description="How often the challenger must have answered in a step."
+    )
     limits: Limits = Limits()
     promotes: bool = Field(default=False, description="Whether the challenger becomes champion after the last step.")
 

@@ -66,6 +66,7 @@ class PromoteRequest(BaseModel):
     reason: Reason
     expected_champion: str | None = Field(
         default=ANYBODY,
+        pattern=NUMBER,
         description="Refused with 409 when another version serves by now; null expects that none does.",
         examples=["2"],
     )

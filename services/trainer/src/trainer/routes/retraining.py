@@ -19,6 +19,7 @@ from trainer.routes.text import WITHOUT_NUL
 from trainer.submission import submit
 from trainer.tasks import Queue
 
+_MOST_EVENTS = 2**31 - 1  # an integer of the database
 _SILENCE_SECONDS = 10.0  # less than any proxy waits
 
 _Key = Annotated[
@@ -36,7 +37,7 @@ _LastEvent = Annotated[
         alias="Last-Event-ID",
         description="Sent by a client that connects again: the last event it saw.",
         ge=0,
-        le=2**63 - 1,
+        le=_MOST_EVENTS,
     ),
 ]
 _log = structlog.get_logger(__name__)
