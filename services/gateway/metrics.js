@@ -76,22 +76,27 @@ function add(counts, text) {
     });
 }
 
+function modelOf(route) {
+    return route.startsWith(PREDICT) ? route.slice(PREDICT.length) : ''; // for Prometheus empty is absent
+}
+
 function expose(r) {
     const counts = ngx.shared.gateway_metrics;
     const of = (key) => counts.get(key) || 0;
     const lines = [
-        `# HELP ${REQUESTS} Requests answered at the edge, by route and class of status.`,
+        `# HELP ${REQUESTS} Requests answered at the edge, by route, the model that it is for and class of status.`,
         `# TYPE ${REQUESTS} counter`,
     ];
     ROUTES.forEach((route) => {
-        CODES.forEach((code) => lines.push(`${REQUESTS}{route="${route}",code="${code}"} ${of(`${route} ${code}`)}`));
+        const labels = `route="${route}",model="${modelOf(route)}"`;
+        CODES.forEach((code) => lines.push(`${REQUESTS}{${labels},code="${code}"} ${of(`${route} ${code}`)}`));
     });
 
     lines.push(`# HELP ${DURATION} Time to answer a predict request with 2xx, by the size of its body.`);
     lines.push(`# TYPE ${DURATION} histogram`);
     ROUTES.filter((route) => route.startsWith(PREDICT)).forEach((route) => {
         SIZES.forEach((size) => {
-            const labels = `model="${route.slice(PREDICT.length)}",size="${size}"`;
+            const labels = `model="${modelOf(route)}",size="${size}"`;
             let total = 0;
             for (let bound = 0; bound <= BOUNDS.length; bound++) {
                 total += of(`${route} ${size} ${bound}`);

@@ -20,6 +20,7 @@ class Case:
         at: since the beginning.
         before: a moment at which it must not fire yet; none for those without a `for`.
         silent: series that must not make it fire, each for a reason.
+        also: other series that make it fire at `at`.
         resolves: series with which it has fired at `at` and is over at `over`.
         over: since the beginning.
         interval: between samples.
@@ -37,16 +38,28 @@ class Case:
     interval: str = "10s"
     without_data: bool = False
     count: int = 1
+    also: Mapping[str, Series] = field(default_factory=dict)
 
 
-def _requests(good: str, bad: str) -> Series:
-    name = 'mlplatform_gateway_requests_total{{job="gateway",instance="g",route="/predict/iris",code="{}"}}'
-    return {name.format("2xx"): good, name.format("5xx"): bad}
+def _counter(*pieces: tuple[int, float]) -> str:
+    """What begins at zero and grows, for so many steps, by so much in each."""
+    value, parts = 0.0, []
+    for steps, growth in pieces:
+        parts.append(f"{value:.6f}+{growth:.6f}x{steps - 1}")
+        value += steps * growth
+    return " ".join(parts)
 
 
-def _short(within: str, of: str) -> Series:
-    name = 'mlplatform_gateway_prediction_duration_seconds_{}{{job="gateway",instance="g",model="iris",size="short"{}}}'
-    return {name.format("bucket", ',le="0.05"'): within, name.format("count", ""): of}
+def _requests(good: str, bad: str, model: str = "iris") -> Series:
+    labels = f'job="gateway",instance="g",route="/predict/{model}",model="{model}"'
+    name = "mlplatform_gateway_requests_total"
+    return {f'{name}{{{labels},code="2xx"}}': good, f'{name}{{{labels},code="5xx"}}': bad}
+
+
+def _short(within: str, of: str, model: str = "iris") -> Series:
+    labels = f'job="gateway",instance="g",model="{model}",size="short"'
+    name = "mlplatform_gateway_prediction_duration_seconds"
+    return {f'{name}_bucket{{{labels},le="0.05"}}': within, f"{name}_count{{{labels}}}": of}
 
 
 def _outcomes(**series: str) -> Series:
@@ -83,38 +96,57 @@ def _actual(replica: str, role: str) -> str:
     return f'mlplatform_model_actual_version{{instance="{replica}",model="iris",role="{role}"}}'
 
 
-def _budget(kind: str, suffix: str, share: float, times: tuple[str, str, str], steps: int, interval: str) -> Case:
-    """A share of a round number of requests in each step, just over and just under."""
-    at, before, over = times
-    tenth = 10_000
-    bad = round(share * tenth)
+@dataclass(frozen=True)
+class _Budget:
+    """A budget alert: `bound` is the share that burns it, over both windows; windows and `waits` are in steps."""
 
-    def series(bad: int, more: str = "") -> Series:
-        if kind == "Availability":
-            quiet = more and f" {steps * bad}x{steps}"
-            loud = more and f" {steps * (tenth - bad)}+{tenth}x{steps}"
-            return _requests(f"0+{tenth - bad}x{steps}{loud}", f"0+{bad}x{steps}{quiet}")
-        after = more and f" {steps * (tenth - bad)}+{tenth}x{steps}"
-        return _short(
-            f"0+{tenth - bad}x{steps}{after}", f"0+{tenth}x{steps}" + (more and f" {steps * tenth}+{tenth}x{steps}")
+    name: str
+    bound: float
+    long: int
+    short: int
+    waits: int
+    guard: int
+    step_minutes: int
+
+    @property
+    def length(self) -> int:
+        """Enough for the long window to be full, and for a change at its end to be seen in the short one."""
+        return self.long + self.short + self.waits + 5
+
+    def series(self, *pieces: tuple[int, float], of: float = 10_000, model: str = "iris") -> Series:
+        """So many steps with a share that is so many times the bound, of so many predictions in each step."""
+        bad = [(steps, min(of, of * self.bound * times)) for steps, times in pieces]
+        good = [(steps, of - failed) for steps, failed in bad]
+        if self.name.startswith("Availability"):
+            return _requests(_counter(*good), _counter(*bad), model)
+        return _short(_counter(*good), _counter(*((steps, of) for steps, _ in pieces)), model)
+
+    def at(self, steps: int) -> str:
+        return f"{steps * self.step_minutes}m"
+
+    def case(self) -> Case:
+        whole, enough = self.length, self.guard / self.long
+        late = self.short + self.waits + 1
+        share = late / self.long  # of the long window
+        early = (0.95 - 2 * share) / (1 - share)
+        others = self.series((4 * whole, 0), of=1_000_000, model="housing")
+        return Case(
+            self.name,
+            fires={**self.series((whole, 1.05)), **others},
+            at=self.at(whole),
+            before=self.at(self.waits),
+            also={"of just enough predictions": self.series((whole, 1.05), of=1.1 * enough)},
+            silent={
+                "just below": self.series((whole, 0.95)),
+                "it burned, and is just below by now": self.series((whole - late, 3), (late, 0.95)),
+                "it burns now, and was less before": self.series((whole - late, early), (late, 2)),
+                "no traffic": self.series((whole, 0), of=0),
+                "not enough requests": {**self.series((whole, 1 / self.bound), of=0.9 * enough), **others},
+            },
+            resolves=self.series((whole, 1.05), (2 * self.long, 0)),
+            over=self.at(whole + self.short + 1),
+            interval=self.at(1),
         )
-
-    few = _requests("0x2000", "0+1x2000") if kind == "Availability" else _short("0x2000", "0+1x2000")
-    nothing = _requests("7x2000", "7x2000") if kind == "Availability" else _short("7x2000", "7x2000")
-    return Case(
-        f"{kind}Budget{suffix}",
-        fires=series(bad + 2),
-        at=at,
-        before=before,
-        silent={
-            "just below": series(bad - 2),
-            "no traffic": nothing,
-            **({"a few requests": few} if suffix == "BurnsFast" else {}),
-        },
-        resolves=series(bad + 2, "resolves"),
-        over=over,
-        interval=interval,
-    )
 
 
 def _version(kind: str, role: str, values: str) -> Series:
@@ -163,12 +195,15 @@ _CHAMPION_SINCE = 'mlplatform_champion_since_timestamp_seconds{instance="t",mode
 _PREDICTOR = 'job="iris-predictor",instance="p"'
 
 CASES = (
-    _budget("Availability", "BurnsFast", 0.0144, ("70m", "2m", "110m"), 80, "1m"),
-    _budget("Availability", "Burns", 0.006, ("380m", "4m", "720m"), 80, "5m"),
-    _budget("Availability", "Leaks", 0.001, ("4410m", "30m", "4830m"), 147, "30m"),
-    _budget("Latency", "BurnsFast", 0.144, ("70m", "2m", "110m"), 80, "1m"),
-    _budget("Latency", "Burns", 0.06, ("380m", "4m", "720m"), 80, "5m"),
-    _budget("Latency", "Leaks", 0.01, ("4410m", "30m", "4830m"), 147, "30m"),
+    *(
+        _Budget(f"{kind}Budget{suffix}", times * share, *windows).case()
+        for kind, share in (("Availability", 0.001), ("Latency", 0.01))
+        for suffix, times, *windows in (
+            ("BurnsFast", 14.4, 60, 5, 2, 200, 1),
+            ("Burns", 6, 72, 6, 1, 1_000, 5),
+            ("Leaks", 1, 144, 12, 2, 5_000, 30),
+        )
+    ),
     _absent("GatewayDown", 'up{job="gateway",instance="g"}', at="70s", before="50s"),
     Case(
         "PredictorDown",

@@ -22,7 +22,8 @@ def counts(gateway: Gateway, path: str = "/metrics") -> Mapping[str, float]:
 
 
 def requests(route: str, code: str) -> str:
-    return f'{REQUESTS}{{route="{route}",code="{code}"}}'
+    model = route.removeprefix("/predict/") if route.startswith("/predict/") else ""
+    return f'{REQUESTS}{{route="{route}",model="{model}",code="{code}"}}'
 
 
 @pytest.mark.usefixtures("services")
