@@ -1,7 +1,7 @@
 """The cases of alerts as promtool takes them: a file with the rules of one alert, and one with what they must do."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -34,14 +34,16 @@ def by_name() -> dict[str, list[Rule]]:
     return {name: list(group) for name, group in groupby(ordered, lambda rule: str(rule["alert"]))}
 
 
-def failures(tried: Iterable[Variants], folder: Path) -> str:
-    """What promtool says of expectations that are not met, with the name of the variant in each; nothing if all are."""
-    files = [_written(variants, folder) for variants in tried]
+def failures(tried: Iterable[Variants], folder: Path, labels: Collection[str] = ()) -> str:
+    """What promtool says of expectations that are not met, with the name of the variant in each; nothing if all are.
+    What fires counts only with a value for each of the labels.
+    """
+    files = [_written(variants, folder, labels) for variants in tried]
     is_good, said = check("promtool", "test", "rules", *files, folder=folder)
     return "" if is_good else said
 
 
-def _written(variants: Variants, folder: Path) -> str:
+def _written(variants: Variants, folder: Path, labels: Collection[str]) -> str:
     alert = next(iter(variants))
     expressions = " ".join(rule["expr"] for rules_of in variants.values() for rule in rules_of)
     used = set(_RECORDED.findall(expressions))
@@ -56,29 +58,35 @@ def _written(variants: Variants, folder: Path) -> str:
         "rule_files": [f"{alert}-rules.yml"],
         "group_eval_order": ["recorded", "tried"] if recorded else ["tried"],  # alerts see what was just recorded
         "evaluation_interval": case.interval,
-        "tests": list(_tests(case, list(variants))),
+        "tests": list(_tests(case, {name: _count(name, labels) for name in variants})),
     }
     (folder / f"{alert}.yml").write_text(yaml.safe_dump(tests))
     return f"{alert}.yml"
 
 
-def _tests(case: Case, names: list[str]) -> Iterator[dict[str, Any]]:
+def _tests(case: Case, counts: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     fired = {case.at: case.count}
-    yield _test(case, names, "fires", case.fires, {**fired, **({case.before: 0} if case.before else {})})
+    yield _test(case, counts, "fires", case.fires, {**fired, **({case.before: 0} if case.before else {})})
     if case.without_data:
-        yield _test(case, names, "without data", {}, fired, at_least=True)
+        yield _test(case, counts, "without data", {}, fired, at_least=True)
     else:
-        yield _test(case, names, "without data", {}, {case.at: 0})
+        yield _test(case, counts, "without data", {}, {case.at: 0})
     for what, series in case.also.items():
-        yield _test(case, names, what, series, fired)
+        yield _test(case, counts, what, series, fired)
     for why, series in case.silent.items():
-        yield _test(case, names, why, series, {case.at: 0})
+        yield _test(case, counts, why, series, {case.at: 0})
     if case.resolves:
-        yield _test(case, names, "resolves", case.resolves, {case.over: 0})
+        yield _test(case, counts, "resolves", case.resolves, {case.over: 0})
 
 
 def _test(
-    case: Case, names: list[str], what: str, series: Series, firing: Mapping[str, int], *, at_least: bool = False
+    case: Case,
+    counts: Mapping[str, str],
+    what: str,
+    series: Series,
+    firing: Mapping[str, int],
+    *,
+    at_least: bool = False,
 ) -> dict[str, Any]:
     """How many alerts of each name fire at each moment."""
     return {
@@ -87,15 +95,16 @@ def _test(
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
             {
-                "expr": f"({_count(name)}) >= bool 1" if at_least else _count(name),
+                "expr": f"({count}) >= bool 1" if at_least else count,
                 "eval_time": at,
-                "exp_samples": [{"labels": "{}", "value": min(count, 1) if at_least else count}],
+                "exp_samples": [{"labels": "{}", "value": min(number, 1) if at_least else number}],
             }
-            for name in names
-            for at, count in firing.items()
+            for count in counts.values()
+            for at, number in firing.items()
         ],
     }
 
 
-def _count(name: str) -> str:
-    return f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)'
+def _count(name: str, labels: Collection[str]) -> str:
+    present = "".join(f',{label}!=""' for label in sorted(labels))
+    return f'count(ALERTS{{alertname="{name}",alertstate="firing"{present}}}) or vector(0)'
