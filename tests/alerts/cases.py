@@ -149,6 +149,10 @@ class _Budget:
         )
 
 
+def _up(**replicas: str) -> Series:
+    return {f'up{{job="iris-predictor",instance="{replica}"}}': values for replica, values in replicas.items()}
+
+
 def _version(kind: str, role: str, values: str) -> Series:
     return {f'mlplatform_model_{kind}_version{{{_PREDICTOR},model="iris",role="{role}"}}': values}
 
@@ -224,14 +228,20 @@ CASES = (
         over="7m",
         without_data=True,
     ),
-    _gauge(
+    Case(
         "ReplicaDown",
-        {f"up{{{_PREDICTOR}}}": "0x60"},
-        {f"up{{{_PREDICTOR}}}": "1x60"},
-        at="130s",
-        before="110s",
-        over={f"up{{{_PREDICTOR}}}": "0x30 1x30"},
-        over_at="7m",
+        fires=_up(p="1x99 0x60"),
+        at="1130s",
+        before="1110s",
+        also={"its container is gone": _up(p="1x200", q="1x99 stale")},
+        silent={
+            "it answers": _up(p="1x200"),
+            "it is gone for a moment": _up(p="1x200", q="1x104 stale"),
+            "it was replaced": _up(p="1x99 stale", q="_x95 1x105"),
+            "there are more than before": _up(p="1x200", q="_x99 1x100"),
+        },
+        resolves=_up(p="1x99 0x20 1x400", q="1x99 stale"),
+        over="75m",
     ),
     _gauge(
         "PredictorWithoutModel",

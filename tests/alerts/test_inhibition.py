@@ -121,5 +121,7 @@ def alert(name: str, **labels: str) -> Labels:
     ],
     ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else str(value),
 )
-def test_a_cause_hushes_what_follows_from_it_and_nothing_else(source: Labels, target: Labels, is_hushed: bool) -> None:
+def test_a_cause_hushes_what_follows_from_it_and_nothing_else(
+    source: Labels, target: Labels, *, is_hushed: bool
+) -> None:
     assert any(inhibition.hushes(target, source) for inhibition in INHIBITIONS) is is_hushed
