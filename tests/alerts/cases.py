@@ -192,6 +192,8 @@ def _shared(share: str, ok: str, fallbacks: str) -> Series:
     }
 
 
+_REDIS = 'redis_up{job="redis",instance="r"}'
+_BEATS = 'mlplatform_heartbeat_timestamp_seconds{instance="b",process="trainer-beat"}'
 _UPKEEP = 'mlplatform_worker_task_last_success_timestamp_seconds{instance="w",task="trainer.keep_up"}'
 _FAILED = 'mlplatform_jobs_finished_total{instance="t",model="iris",state="failed",trigger="request"}'
 _REJECTED = _FAILED.replace("failed", "rejected")
@@ -535,7 +537,28 @@ CASES = (
         resolves={_FAILED: "0x5 1x500"},
         over="63m",
     ),
-    _absent("RedisDown", 'redis_up{job="redis",instance="r"}', at="70s", before="50s"),
+    Case(
+        "RedisDown",
+        fires={_REDIS: "1x9 0x60", _BEATS: "0+10x69"},
+        at="170s",
+        before="150s",
+        also={
+            "neither its exporter nor anybody who works with it shows life": {_BEATS: "0+10x3 30x60"},
+            "its exporter says so, and a message is still on its way": {_REDIS: "0x60", _BEATS: "0+10x69"},
+        },
+        silent={
+            "it is well": {_REDIS: "1x69", _BEATS: "0+10x69"},
+            "it is well, and neither beat nor a worker": {_REDIS: "1x69", _BEATS: "0+10x3 30x60"},
+            "only its exporter is gone": {_REDIS: "1x3 stale", _BEATS: "0+10x69"},
+            "only its exporter is gone, and of the others one shows life": {
+                _BEATS: "0+10x3 30x60",
+                _BEATS.replace("trainer-beat", "trainer-worker"): "0+10x10 60+10x60",
+            },
+        },
+        resolves={_REDIS: "0x30 1x30", _BEATS: "0+10x69"},
+        over="7m",
+        without_data=True,
+    ),
     _gauge(
         "RedisMemoryFills",
         {'redis_memory_used_bytes{instance="r"}': "76x60", 'redis_memory_max_bytes{instance="r"}': "100x60"},
