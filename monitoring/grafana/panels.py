@@ -386,6 +386,11 @@ INFRASTRUCTURE = (
                 "time() - max by (model) (mlplatform_registry_last_answer_timestamp_seconds > 0)",
                 "registry to {{model}}",
             ),
+            ("time() - max(mlplatform_upkeep_last_round_timestamp_seconds > 0)", "whole round of upkeep"),
+            (
+                "time() - max by (model) (mlplatform_registry_settled_timestamp_seconds > 0)",
+                "registry and history agreed on {{model}}",
+            ),
         ),
     ),
     Panel(

@@ -184,6 +184,10 @@ def _calls(**series: str) -> Series:
     return {f'{name}{codes[kind]}"}}': values for kind, values in series.items()}
 
 
+def _settled(rounds: str, iris: str) -> Series:
+    return {_UPKEEP: rounds, _SETTLED.format("housing"): rounds, _SETTLED.format("iris"): iris}
+
+
 def _shared(share: str, ok: str, fallbacks: str) -> Series:
     return {
         f'mlplatform_challenger_share{{{_PREDICTOR},model="iris"}}': share,
@@ -194,7 +198,8 @@ def _shared(share: str, ok: str, fallbacks: str) -> Series:
 
 _REDIS = 'redis_up{job="redis",instance="r"}'
 _BEATS = 'mlplatform_heartbeat_timestamp_seconds{instance="b",process="trainer-beat"}'
-_UPKEEP = 'mlplatform_worker_task_last_success_timestamp_seconds{instance="w",task="trainer.keep_up"}'
+_UPKEEP = 'mlplatform_upkeep_last_round_timestamp_seconds{instance="t"}'
+_SETTLED = 'mlplatform_registry_settled_timestamp_seconds{{instance="t",model="{}"}}'
 _FAILED = 'mlplatform_jobs_finished_total{instance="t",model="iris",state="failed",trigger="request"}'
 _REJECTED = _FAILED.replace("failed", "rejected")
 _CHAMPION_SINCE = 'mlplatform_champion_since_timestamp_seconds{instance="t",model="iris"}'
@@ -506,6 +511,20 @@ CASES = (
         resolves={_UPKEEP: ("0+10x10 100x35 460+10x60")},
         over="9m",
         without_data=True,
+    ),
+    Case(
+        "RegistryDisagrees",
+        fires=_settled("0+10x200", "0+10x10 100x190"),
+        at="790s",
+        before="750s",
+        silent={
+            "it says the same": _settled("0+10x200", "0+10x200"),
+            "it has not said otherwise for long": _settled("0+10x200", "0+10x30 300x190"),
+            "nobody looks": _settled("0+10x10 100x190", "0+10x10 100x190"),
+            "nobody has looked yet": _settled("0x200", "0x200"),
+        },
+        resolves=_settled("0+10x300", "0+10x10 100x90 1020+10x200"),
+        over="18m",
     ),
     _gauge(
         "JobsWaitTooLong",

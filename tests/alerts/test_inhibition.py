@@ -115,6 +115,7 @@ def alert(name: str, **labels: str) -> Labels:
         (alert("WorkerGone"), alert("UpkeepStale"), False),
         (alert("WorkerGone"), alert("JobsWaitTooLong", model="iris"), True),
         (alert("BeatGone"), alert("UpkeepStale"), True),
+        (alert("TrainerDown"), alert("UpkeepStale"), True),
         (alert("RedisDown"), alert("WorkerGone"), True),
         (alert("RedisDown"), alert("ScrapeFails", job="redis"), False),
         (alert("DatabaseUnreachable"), alert("UpkeepStale"), True),

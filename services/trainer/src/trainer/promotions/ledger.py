@@ -224,16 +224,23 @@ class Ledger:
         if steps:
             self._events.changed(contract.model)
 
-    def settle_all(self) -> None:
-        """The same for every model that needs it; for whoever looks after things from time to time."""
+    def settle_all(self) -> list[str]:
+        """The same for every model that needs it; for whoever looks after things from time to time.
+
+        Returns:
+            The models whose aliases and traffic now say what the history says.
+        """
+        settled = []
         for contract in CONTRACTS.values():
             try:
                 self._adopt(contract)
                 if self._steps(contract, self.entries(contract)):
                     self.settle(contract)
+                settled.append(contract.model)
             except (ModelVersionNotFound, RegistryRefused) as error:
                 # Somebody deleted the version, say: that is no reason to leave the other models alone.
                 _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
+        return settled
 
     def _settle_soon(self, contract: Contract) -> None:
         try:
