@@ -92,6 +92,34 @@ def _gauge(
     return Case(alert, fires=series, at=at, before=before, silent={"just below": silent}, resolves=over, over=over_at)
 
 
+def _event(alert: str, counter: str, *, minutes: int) -> Case:
+    """Something that is told for so long after it was counted, be it before the first sample of a process."""
+    now = 6 * minutes + 60  # in steps of ten seconds
+    return Case(
+        alert,
+        fires={counter: f"0x{now - 10} 1x20"},
+        at=f"{now * 10}s",
+        before=f"{(now - 15) * 10}s",
+        also={
+            "it happened before the first sample": {counter: f"_x{now - 10} 1x20"},
+            "it happened before the first sample of a process that follows another": {
+                counter: f"2x{now - 20} _x10 1x20",
+            },
+        },
+        silent={
+            "it has not happened": {counter: f"0x{now + 20}"},
+            "it happened long ago": {counter: f"1x{now + 20}"},
+            "the process was started again": {counter: f"1x{now - 10} 0x20"},
+            "another process has begun": {
+                counter: f"1x{now - 10} stale",
+                counter.replace('"p"', '"q"'): f"_x{now} 0x9",
+            },
+        },
+        resolves={counter: f"0x5 1x{2 * now}"},
+        over=f"{minutes + 3}m",
+    )
+
+
 def _actual(replica: str, role: str) -> str:
     return f'mlplatform_model_actual_version{{instance="{replica}",model="iris",role="{role}"}}'
 
@@ -196,6 +224,8 @@ def _shared(share: str, ok: str, fallbacks: str) -> Series:
     }
 
 
+_REFUSALS = 'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}'
+_REPAIRS = 'mlplatform_cache_repairs_total{job="iris-predictor",instance="p",model="iris"}'
 _REDIS = 'redis_up{job="redis",instance="r"}'
 _BEATS = 'mlplatform_heartbeat_timestamp_seconds{instance="b",process="trainer-beat"}'
 _UPKEEP = 'mlplatform_upkeep_last_round_timestamp_seconds{instance="t"}'
@@ -296,15 +326,7 @@ CASES = (
         over={_actual("1", "champion"): "1x40 2x20", _actual("2", "champion"): "2x60"},
         over_at="8m",
     ),
-    _gauge(
-        "VersionRefused",
-        {'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "0x5 1x200"},
-        {'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "1x200"},
-        at="2m",
-        before="40s",
-        over={'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "0x5 1x200"},
-        over_at="15m",
-    ),
+    _event("VersionRefused", _REFUSALS, minutes=10),
     Case(
         "PredictionsFail",
         fires=_outcomes(ok="0+10x100", error="0x5 1x95"),
@@ -440,15 +462,7 @@ CASES = (
         resolves=_shadow(rows="0+100x40 4000x500", count="0+100x40 4000x500", near="0+89x40 3560x500"),
         over="75m",
     ),
-    _gauge(
-        "CacheCorrupt",
-        {f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
-        {f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x500"},
-        at="2m",
-        before="40s",
-        over={f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
-        over_at="62m",
-    ),
+    _event("CacheCorrupt", _REPAIRS, minutes=60),
     Case(
         "ChampionOld",
         fires={_CHAMPION_SINCE: "1x100"},
