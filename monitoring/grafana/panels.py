@@ -24,24 +24,24 @@ OVERVIEW = (
     Panel(
         "Predictions answered, last hour",
         "percentunit",
-        (("1 - slo:prediction_errors:ratio_rate1h", "objective 99.9 %"),),
+        (("1 - slo:prediction_errors:ratio_rate1h", "{{model}}"),),
         "stat",
         6,
-        "At the gateway: everything but 5xx.",
+        "At the gateway: everything but 5xx. The objective is 99.9 %.",
     ),
     Panel(
         "One row within 50 ms, last hour",
         "percentunit",
-        (("1 - slo:slow_predictions:ratio_rate1h", "objective 99 %"),),
+        (("1 - slo:slow_predictions:ratio_rate1h", "{{model}}"),),
         "stat",
         6,
-        "At the gateway, of bodies up to 512 bytes.",
+        "At the gateway, of bodies up to 512 bytes. The objective is 99 %.",
     ),
     Panel("Replicas up", "none", (('sum by (job) (up{job=~".+-predictor|gateway|trainer"})', "{{job}}"),), "stat", 6),
     Panel(
         "Alerts that fire", "none", (('count by (severity) (ALERTS{alertstate="firing"})', "{{severity}}"),), "stat", 6
     ),
-    Panel("Requests for predictions", "reqps", (("gateway:prediction_requests:rate5m", "{{route}}"),)),
+    Panel("Requests for predictions", "reqps", (("gateway:prediction_requests:rate5m", "{{model}}"),)),
     Panel(
         "Answers that are not 2xx",
         "reqps",
@@ -64,10 +64,10 @@ OVERVIEW = (
         "Error budget burned, as a multiple of what lasts a month",
         "none",
         (
-            ("slo:prediction_errors:ratio_rate5m / 0.001", "errors, 5 min"),
-            ("slo:prediction_errors:ratio_rate1h / 0.001", "errors, 1 h"),
-            ("slo:slow_predictions:ratio_rate5m / 0.01", "slow, 5 min"),
-            ("slo:slow_predictions:ratio_rate1h / 0.01", "slow, 1 h"),
+            ("slo:prediction_errors:ratio_rate5m / 0.001", "{{model}} errors, 5 min"),
+            ("slo:prediction_errors:ratio_rate1h / 0.001", "{{model}} errors, 1 h"),
+            ("slo:slow_predictions:ratio_rate5m / 0.01", "{{model}} slow, 5 min"),
+            ("slo:slow_predictions:ratio_rate1h / 0.01", "{{model}} slow, 1 h"),
         ),
     ),
     Panel(
@@ -385,6 +385,11 @@ INFRASTRUCTURE = (
             (
                 "time() - max by (model) (mlplatform_registry_last_answer_timestamp_seconds > 0)",
                 "registry to {{model}}",
+            ),
+            ("time() - max(mlplatform_upkeep_last_round_timestamp_seconds > 0)", "whole round of upkeep"),
+            (
+                "time() - max by (model) (mlplatform_registry_settled_timestamp_seconds > 0)",
+                "registry and history agreed on {{model}}",
             ),
         ),
     ),

@@ -7,10 +7,12 @@
 import fs from 'fs';
 
 const ROUTES = ['/predict/housing', '/predict/iris', '/retrain', '/models', '/health', 'other'];
-const CODES = ['2xx', '3xx', '4xx', '5xx'];
+const GAVE_UP = '499'; // nginx's own: the client was gone before the answer
+const CODES = ['2xx', '3xx', '4xx', GAVE_UP, '5xx'];
 const PREDICT = '/predict/';
 const SIZES = ['short', 'long'];
 const SHORT_BYTES = 512;
+const LONG_WAIT_SECONDS = 0.05; // who gives up before that says nothing about the service
 const BOUNDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
 const REQUESTS = 'mlplatform_gateway_requests_total';
@@ -65,33 +67,46 @@ function add(counts, text) {
         const parts = line.split(' ');
         const route = parts[0];
         const seconds = Number(parts[2]);
-        const code = parts[1] < '200' ? '4xx' : `${parts[1][0]}xx`; // 000: the client was gone before an answer
+        const code = codeOf(parts[1]);
         counts.incr(`${route} ${code}`, same[line], 0);
-        if (code === '2xx' && route.startsWith(PREDICT)) {
+        const isAwaited = code === GAVE_UP && seconds >= LONG_WAIT_SECONDS;
+        if ((code === '2xx' || isAwaited) && route.startsWith(PREDICT)) {
             const size = Number(parts[3]) <= SHORT_BYTES ? 'short' : 'long';
-            const place = BOUNDS.findIndex((bound) => seconds <= bound);
+            const place = BOUNDS.findIndex((bound) => isAwaited ? seconds < bound : seconds <= bound); // it takes longer
             counts.incr(`${route} ${size} ${place < 0 ? BOUNDS.length : place}`, same[line], 0);
             counts.incr(`${route} ${size} sum`, seconds * same[line], 0);
         }
     });
 }
 
+function codeOf(status) {
+    if (status === GAVE_UP) {
+        return GAVE_UP;
+    }
+    return status < '200' ? '4xx' : `${status[0]}xx`; // 000: the client was gone before it had asked
+}
+
+function modelOf(route) {
+    return route.startsWith(PREDICT) ? route.slice(PREDICT.length) : ''; // for Prometheus empty is absent
+}
+
 function expose(r) {
     const counts = ngx.shared.gateway_metrics;
     const of = (key) => counts.get(key) || 0;
     const lines = [
-        `# HELP ${REQUESTS} Requests answered at the edge, by route and class of status.`,
+        `# HELP ${REQUESTS} Requests answered at the edge, by route, the model that it is for and class of status.`,
         `# TYPE ${REQUESTS} counter`,
     ];
     ROUTES.forEach((route) => {
-        CODES.forEach((code) => lines.push(`${REQUESTS}{route="${route}",code="${code}"} ${of(`${route} ${code}`)}`));
+        const labels = `route="${route}",model="${modelOf(route)}"`;
+        CODES.forEach((code) => lines.push(`${REQUESTS}{${labels},code="${code}"} ${of(`${route} ${code}`)}`));
     });
 
-    lines.push(`# HELP ${DURATION} Time to answer a predict request with 2xx, by the size of its body.`);
+    lines.push(`# HELP ${DURATION} Time to answer a predict request with 2xx or until its client gave up, by the size of its body.`);
     lines.push(`# TYPE ${DURATION} histogram`);
     ROUTES.filter((route) => route.startsWith(PREDICT)).forEach((route) => {
         SIZES.forEach((size) => {
-            const labels = `model="${route.slice(PREDICT.length)}",size="${size}"`;
+            const labels = `model="${modelOf(route)}",size="${size}"`;
             let total = 0;
             for (let bound = 0; bound <= BOUNDS.length; bound++) {
                 total += of(`${route} ${size} ${bound}`);

@@ -20,6 +20,7 @@ class Case:
         at: since the beginning.
         before: a moment at which it must not fire yet; none for those without a `for`.
         silent: series that must not make it fire, each for a reason.
+        also: other series that make it fire at `at`.
         resolves: series with which it has fired at `at` and is over at `over`.
         over: since the beginning.
         interval: between samples.
@@ -37,16 +38,28 @@ class Case:
     interval: str = "10s"
     without_data: bool = False
     count: int = 1
+    also: Mapping[str, Series] = field(default_factory=dict)
 
 
-def _requests(good: str, bad: str) -> Series:
-    name = 'mlplatform_gateway_requests_total{{job="gateway",instance="g",route="/predict/iris",code="{}"}}'
-    return {name.format("2xx"): good, name.format("5xx"): bad}
+def _counter(*pieces: tuple[int, float]) -> str:
+    """What begins at zero and grows, for so many steps, by so much in each."""
+    value, parts = 0.0, []
+    for steps, growth in pieces:
+        parts.append(f"{value:.6f}+{growth:.6f}x{steps - 1}")
+        value += steps * growth
+    return " ".join(parts)
 
 
-def _short(within: str, of: str) -> Series:
-    name = 'mlplatform_gateway_prediction_duration_seconds_{}{{job="gateway",instance="g",model="iris",size="short"{}}}'
-    return {name.format("bucket", ',le="0.05"'): within, name.format("count", ""): of}
+def _requests(good: str, bad: str, model: str = "iris") -> Series:
+    labels = f'job="gateway",instance="g",route="/predict/{model}",model="{model}"'
+    name = "mlplatform_gateway_requests_total"
+    return {f'{name}{{{labels},code="2xx"}}': good, f'{name}{{{labels},code="5xx"}}': bad}
+
+
+def _short(within: str, of: str, model: str = "iris") -> Series:
+    labels = f'job="gateway",instance="g",model="{model}",size="short"'
+    name = "mlplatform_gateway_prediction_duration_seconds"
+    return {f'{name}_bucket{{{labels},le="0.05"}}': within, f"{name}_count{{{labels}}}": of}
 
 
 def _outcomes(**series: str) -> Series:
@@ -79,42 +92,93 @@ def _gauge(
     return Case(alert, fires=series, at=at, before=before, silent={"just below": silent}, resolves=over, over=over_at)
 
 
+def _event(alert: str, counter: str, *, minutes: int) -> Case:
+    """Something that is told for so long after it was counted, be it before the first sample of a process."""
+    now = 6 * minutes + 60  # in steps of ten seconds
+    return Case(
+        alert,
+        fires={counter: f"0x{now - 10} 1x20"},
+        at=f"{now * 10}s",
+        before=f"{(now - 15) * 10}s",
+        also={
+            "it happened before the first sample": {counter: f"_x{now - 10} 1x20"},
+            "it happened before the first sample of a process that follows another": {
+                counter: f"2x{now - 20} _x10 1x20",
+            },
+        },
+        silent={
+            "it has not happened": {counter: f"0x{now + 20}"},
+            "it happened long ago": {counter: f"1x{now + 20}"},
+            "the process was started again": {counter: f"1x{now - 10} 0x20"},
+            "another process has begun": {
+                counter: f"1x{now - 10} stale",
+                counter.replace('"p"', '"q"'): f"_x{now} 0x9",
+            },
+        },
+        resolves={counter: f"0x5 1x{2 * now}"},
+        over=f"{minutes + 3}m",
+    )
+
+
 def _actual(replica: str, role: str) -> str:
     return f'mlplatform_model_actual_version{{instance="{replica}",model="iris",role="{role}"}}'
 
 
-def _budget(kind: str, suffix: str, share: float, times: tuple[str, str, str], steps: int, interval: str) -> Case:
-    """A share of a round number of requests in each step, just over and just under."""
-    at, before, over = times
-    tenth = 10_000
-    bad = round(share * tenth)
+@dataclass(frozen=True)
+class _Budget:
+    """A budget alert: `bound` is the share that burns it, over both windows; windows and `waits` are in steps."""
 
-    def series(bad: int, more: str = "") -> Series:
-        if kind == "Availability":
-            quiet = more and f" {steps * bad}x{steps}"
-            loud = more and f" {steps * (tenth - bad)}+{tenth}x{steps}"
-            return _requests(f"0+{tenth - bad}x{steps}{loud}", f"0+{bad}x{steps}{quiet}")
-        after = more and f" {steps * (tenth - bad)}+{tenth}x{steps}"
-        return _short(
-            f"0+{tenth - bad}x{steps}{after}", f"0+{tenth}x{steps}" + (more and f" {steps * tenth}+{tenth}x{steps}")
+    name: str
+    bound: float
+    long: int
+    short: int
+    waits: int
+    guard: int
+    step_minutes: int
+
+    @property
+    def length(self) -> int:
+        """Enough for the long window to be full, and for a change at its end to be seen in the short one."""
+        return self.long + self.short + self.waits + 5
+
+    def series(self, *pieces: tuple[int, float], of: float = 10_000, model: str = "iris") -> Series:
+        """So many steps with a share that is so many times the bound, of so many predictions in each step."""
+        bad = [(steps, min(of, of * self.bound * times)) for steps, times in pieces]
+        good = [(steps, of - failed) for steps, failed in bad]
+        if self.name.startswith("Availability"):
+            return _requests(_counter(*good), _counter(*bad), model)
+        return _short(_counter(*good), _counter(*((steps, of) for steps, _ in pieces)), model)
+
+    def at(self, steps: int) -> str:
+        return f"{steps * self.step_minutes}m"
+
+    def case(self) -> Case:
+        whole, enough = self.length, self.guard / self.long
+        late = self.short + self.waits + 1
+        share = late / self.long  # of the long window
+        early = (0.95 - 2 * share) / (1 - share)
+        others = self.series((4 * whole, 0), of=1_000_000, model="housing")
+        return Case(
+            self.name,
+            fires={**self.series((whole, 1.05)), **others},
+            at=self.at(whole),
+            before=self.at(self.waits),
+            also={"of just enough predictions": self.series((whole, 1.05), of=1.1 * enough)},
+            silent={
+                "just below": self.series((whole, 0.95)),
+                "it burned, and is just below by now": self.series((whole - late, 3), (late, 0.95)),
+                "it burns now, and was less before": self.series((whole - late, early), (late, 2)),
+                "no traffic": self.series((whole, 0), of=0),
+                "not enough requests": {**self.series((whole, 1 / self.bound), of=0.9 * enough), **others},
+            },
+            resolves=self.series((whole, 1.05), (2 * self.long, 0)),
+            over=self.at(whole + self.short + 1),
+            interval=self.at(1),
         )
 
-    few = _requests("0x2000", "0+1x2000") if kind == "Availability" else _short("0x2000", "0+1x2000")
-    nothing = _requests("7x2000", "7x2000") if kind == "Availability" else _short("7x2000", "7x2000")
-    return Case(
-        f"{kind}Budget{suffix}",
-        fires=series(bad + 2),
-        at=at,
-        before=before,
-        silent={
-            "just below": series(bad - 2),
-            "no traffic": nothing,
-            **({"a few requests": few} if suffix == "BurnsFast" else {}),
-        },
-        resolves=series(bad + 2, "resolves"),
-        over=over,
-        interval=interval,
-    )
+
+def _up(**replicas: str) -> Series:
+    return {f'up{{job="iris-predictor",instance="{replica}"}}': values for replica, values in replicas.items()}
 
 
 def _version(kind: str, role: str, values: str) -> Series:
@@ -148,6 +212,10 @@ def _calls(**series: str) -> Series:
     return {f'{name}{codes[kind]}"}}': values for kind, values in series.items()}
 
 
+def _settled(rounds: str, iris: str) -> Series:
+    return {_UPKEEP: rounds, _SETTLED.format("housing"): rounds, _SETTLED.format("iris"): iris}
+
+
 def _shared(share: str, ok: str, fallbacks: str) -> Series:
     return {
         f'mlplatform_challenger_share{{{_PREDICTOR},model="iris"}}': share,
@@ -156,19 +224,27 @@ def _shared(share: str, ok: str, fallbacks: str) -> Series:
     }
 
 
-_UPKEEP = 'mlplatform_worker_task_last_success_timestamp_seconds{instance="w",task="trainer.keep_up"}'
+_REFUSALS = 'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}'
+_REPAIRS = 'mlplatform_cache_repairs_total{job="iris-predictor",instance="p",model="iris"}'
+_REDIS = 'redis_up{job="redis",instance="r"}'
+_BEATS = 'mlplatform_heartbeat_timestamp_seconds{instance="b",process="trainer-beat"}'
+_UPKEEP = 'mlplatform_upkeep_last_round_timestamp_seconds{instance="t"}'
+_SETTLED = 'mlplatform_registry_settled_timestamp_seconds{{instance="t",model="{}"}}'
 _FAILED = 'mlplatform_jobs_finished_total{instance="t",model="iris",state="failed",trigger="request"}'
 _REJECTED = _FAILED.replace("failed", "rejected")
 _CHAMPION_SINCE = 'mlplatform_champion_since_timestamp_seconds{instance="t",model="iris"}'
 _PREDICTOR = 'job="iris-predictor",instance="p"'
 
 CASES = (
-    _budget("Availability", "BurnsFast", 0.0144, ("70m", "2m", "110m"), 80, "1m"),
-    _budget("Availability", "Burns", 0.006, ("380m", "4m", "720m"), 80, "5m"),
-    _budget("Availability", "Leaks", 0.001, ("4410m", "30m", "4830m"), 147, "30m"),
-    _budget("Latency", "BurnsFast", 0.144, ("70m", "2m", "110m"), 80, "1m"),
-    _budget("Latency", "Burns", 0.06, ("380m", "4m", "720m"), 80, "5m"),
-    _budget("Latency", "Leaks", 0.01, ("4410m", "30m", "4830m"), 147, "30m"),
+    *(
+        _Budget(f"{kind}Budget{suffix}", times * share, *windows).case()
+        for kind, share in (("Availability", 0.001), ("Latency", 0.01))
+        for suffix, times, *windows in (
+            ("BurnsFast", 14.4, 60, 5, 2, 200, 1),
+            ("Burns", 6, 72, 6, 1, 1_000, 5),
+            ("Leaks", 1, 144, 12, 2, 5_000, 30),
+        )
+    ),
     _absent("GatewayDown", 'up{job="gateway",instance="g"}', at="70s", before="50s"),
     Case(
         "PredictorDown",
@@ -189,14 +265,20 @@ CASES = (
         over="7m",
         without_data=True,
     ),
-    _gauge(
+    Case(
         "ReplicaDown",
-        {f"up{{{_PREDICTOR}}}": "0x60"},
-        {f"up{{{_PREDICTOR}}}": "1x60"},
-        at="130s",
-        before="110s",
-        over={f"up{{{_PREDICTOR}}}": "0x30 1x30"},
-        over_at="7m",
+        fires=_up(p="1x99 0x60"),
+        at="1130s",
+        before="1110s",
+        also={"its container is gone": _up(p="1x200", q="1x99 stale")},
+        silent={
+            "it answers": _up(p="1x200"),
+            "it is gone for a moment": _up(p="1x200", q="1x104 stale"),
+            "it was replaced": _up(p="1x99 stale", q="_x95 1x105"),
+            "there are more than before": _up(p="1x200", q="_x99 1x100"),
+        },
+        resolves=_up(p="1x99 0x20 1x400", q="1x99 stale"),
+        over="75m",
     ),
     _gauge(
         "PredictorWithoutModel",
@@ -244,15 +326,7 @@ CASES = (
         over={_actual("1", "champion"): "1x40 2x20", _actual("2", "champion"): "2x60"},
         over_at="8m",
     ),
-    _gauge(
-        "VersionRefused",
-        {'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "0x5 1x200"},
-        {'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "1x200"},
-        at="2m",
-        before="40s",
-        over={'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}': "0x5 1x200"},
-        over_at="15m",
-    ),
+    _event("VersionRefused", _REFUSALS, minutes=10),
     Case(
         "PredictionsFail",
         fires=_outcomes(ok="0+10x100", error="0x5 1x95"),
@@ -388,15 +462,7 @@ CASES = (
         resolves=_shadow(rows="0+100x40 4000x500", count="0+100x40 4000x500", near="0+89x40 3560x500"),
         over="75m",
     ),
-    _gauge(
-        "CacheCorrupt",
-        {f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
-        {f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x500"},
-        at="2m",
-        before="40s",
-        over={f'mlplatform_cache_repairs_total{{{_PREDICTOR},model="iris"}}': "0x5 1x500"},
-        over_at="62m",
-    ),
+    _event("CacheCorrupt", _REPAIRS, minutes=60),
     Case(
         "ChampionOld",
         fires={_CHAMPION_SINCE: "1x100"},
@@ -460,6 +526,20 @@ CASES = (
         over="9m",
         without_data=True,
     ),
+    Case(
+        "RegistryDisagrees",
+        fires=_settled("0+10x200", "0+10x10 100x190"),
+        at="790s",
+        before="750s",
+        silent={
+            "it says the same": _settled("0+10x200", "0+10x200"),
+            "it has not said otherwise for long": _settled("0+10x200", "0+10x30 300x190"),
+            "nobody looks": _settled("0+10x10 100x190", "0+10x10 100x190"),
+            "nobody has looked yet": _settled("0x200", "0x200"),
+        },
+        resolves=_settled("0+10x300", "0+10x10 100x90 1020+10x200"),
+        over="18m",
+    ),
     _gauge(
         "JobsWaitTooLong",
         {'mlplatform_job_queue_age_seconds{instance="t",model="iris"}': "601x60"},
@@ -490,7 +570,28 @@ CASES = (
         resolves={_FAILED: "0x5 1x500"},
         over="63m",
     ),
-    _absent("RedisDown", 'redis_up{job="redis",instance="r"}', at="70s", before="50s"),
+    Case(
+        "RedisDown",
+        fires={_REDIS: "1x9 0x60", _BEATS: "0+10x69"},
+        at="170s",
+        before="150s",
+        also={
+            "neither its exporter nor anybody who works with it shows life": {_BEATS: "0+10x3 30x60"},
+            "its exporter says so, and a message is still on its way": {_REDIS: "0x60", _BEATS: "0+10x69"},
+        },
+        silent={
+            "it is well": {_REDIS: "1x69", _BEATS: "0+10x69"},
+            "it is well, and neither beat nor a worker": {_REDIS: "1x69", _BEATS: "0+10x3 30x60"},
+            "only its exporter is gone": {_REDIS: "1x3 stale", _BEATS: "0+10x69"},
+            "only its exporter is gone, and of the others one shows life": {
+                _BEATS: "0+10x3 30x60",
+                _BEATS.replace("trainer-beat", "trainer-worker"): "0+10x10 60+10x60",
+            },
+        },
+        resolves={_REDIS: "0x30 1x30", _BEATS: "0+10x69"},
+        over="7m",
+        without_data=True,
+    ),
     _gauge(
         "RedisMemoryFills",
         {'redis_memory_used_bytes{instance="r"}': "76x60", 'redis_memory_max_bytes{instance="r"}': "100x60"},

@@ -1,24 +1,13 @@
 """What Prometheus and Alertmanager are told is valid, and every alert fires when it should and only then."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from tests.alerts.cases import CASES, Case, Series
+from tests.alerts.cases import CASES
+from tests.alerts.trial import alerts, by_name, failures
 from tests.helpers.promtool import ROOT, RULES, check
 
 MONITORING = ROOT / "monitoring"
-RECORDED = ["traffic", "comparison", "errors", "slow"]
-
-
-def alerts() -> Iterator[dict[str, Any]]:
-    for file in RULES.glob("*.yml"):
-        for group in yaml.safe_load(file.read_text())["groups"]:
-            yield from (rule for rule in group["rules"] if "alert" in rule)
 
 
 def test_prometheus_takes_its_configuration(tmp_path: Path) -> None:
@@ -44,63 +33,7 @@ def test_every_alert_has_a_case() -> None:
 
 
 def test_every_alert_fires_at_its_bound_is_silent_just_below_and_without_traffic_and_resolves(tmp_path: Path) -> None:
-    for rules in RULES.glob("*.yml"):
-        (tmp_path / rules.name).write_text(rules.read_text())
-    by_interval = defaultdict(list)
-    for case in CASES:
-        by_interval[case.interval].append(case)
-    files = []
-    for interval, cases in by_interval.items():
-        files.append(f"cases-{interval}.yml")
-        (tmp_path / files[-1]).write_text(yaml.safe_dump(as_promtool_takes_it(interval, cases)))
-    is_good, said = check("promtool", "test", "rules", *files, folder=tmp_path)
-    assert is_good, said
-
-
-def as_promtool_takes_it(interval: str, cases: list[Case]) -> dict[str, Any]:
-    tests = [test for case in cases for test in cases_of(case)]
-    files = sorted(RULES.glob("*.yml"))
-    groups = [group["name"] for file in files for group in yaml.safe_load(file.read_text())["groups"]]
-    return {
-        "rule_files": [file.name for file in files],
-        # Alerts see what was recorded at the same moment.
-        "group_eval_order": [*RECORDED, *(name for name in groups if name not in RECORDED)],
-        "evaluation_interval": interval,
-        "tests": tests,
-    }
-
-
-def cases_of(case: Case) -> Iterator[dict[str, Any]]:
-    fired = {case.at: case.count}
-    yield one_test(case, "fires", case.fires, {**fired, **({case.before: 0} if case.before else {})})
-    yield one_test(
-        case, "without data", {}, {case.at: case.count if case.without_data else 0}, at_least=case.without_data
-    )
-    for why, series in case.silent.items():
-        yield one_test(case, why, series, {case.at: 0})
-    if case.resolves:
-        yield one_test(case, "resolves", case.resolves, {case.over: 0})
-
-
-def one_test(
-    case: Case, name: str, series: Series, firing: dict[str, int], *, at_least: bool = False
-) -> dict[str, Any]:
-    """How many alerts of the name fire at each moment."""
-    alerts = f'count(ALERTS{{alertname="{case.alert}",alertstate="firing"}}) or vector(0)'
-    expression = f"({alerts}) >= bool 1" if at_least else alerts
-    return {
-        "name": f"{case.alert}: {name}",
-        "interval": case.interval,
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": [
-            {
-                "expr": expression,
-                "eval_time": at,
-                "exp_samples": [{"labels": "{}", "value": min(count, 1) if at_least else count}],
-            }
-            for at, count in firing.items()
-        ],
-    }
+    assert failures(({alert: rules} for alert, rules in by_name().items()), tmp_path) == ""
 
 
 def test_every_alert_has_a_runbook_with_commands_and_a_way_to_mend() -> None:
@@ -119,4 +52,4 @@ def test_every_alert_says_how_urgent_it_is_and_leads_to_its_runbook() -> None:
     for rule in alerts():
         assert rule["labels"]["severity"] in {"page", "ticket", "none"}, rule["alert"]
         assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{rule['alert'].lower()}"
-        assert rule["annotations"]["summary"].endswith(".")
+        assert rule["annotations"]["summary"].removesuffix("{{ end }}").endswith(".")

@@ -57,10 +57,9 @@ def test_worker_and_beat_show_that_they_work(platform: Platform) -> None:
         return time.time() - float(line.rsplit(" ", 1)[1])
 
     heartbeat = 'mlplatform_heartbeat_timestamp_seconds{process="%s"}'
-    upkeep = 'mlplatform_worker_task_last_success_timestamp_seconds{task="trainer.keep_up"}'
     for process in ("trainer-worker", "trainer-upkeep", "trainer-beat"):
         assert seconds_since(process, heartbeat % process) < 60
-    assert seconds_since("trainer-upkeep", upkeep) < 180
+    assert seconds_since("trainer", "mlplatform_upkeep_last_round_timestamp_seconds") < 180
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="there is no prometheus on the PATH")

@@ -48,3 +48,12 @@ def test_periods_of_long_ago_are_forgotten(periods: Periods) -> None:
 def test_without_a_database_no_period_is_taken(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable):
         Periods(connect(f"sqlite:///{tmp_path}/empty.db")).take("a", 1)
+
+
+def test_of_what_is_noted_only_the_last_time_is_kept(periods: Periods) -> None:
+    assert periods.take("a", 1)
+    for number in (1, 2, 2):
+        periods.note("b", number)
+    with periods._engine.connect() as connection:
+        kept = [(row.task, row.number) for row in connection.execute(select(table)).all()]
+    assert sorted(kept) == [("a", 1), ("b", 2)]

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from mlplatform.contracts import HOUSING, IRIS, Contract
+from mlplatform.contracts import CONTRACTS, HOUSING, IRIS, Contract
 from mlplatform.errors import RegistryUnavailable
 from trainer.db.engine import connect
 from trainer.db.migrate import migrate
 from trainer.db.tables import jobs as table
+from trainer.figures import LAST_ROUND, SETTLED, Figures
 from trainer.jobs import LEASE, JobStore, State
 from trainer.periods import Periods
 from trainer.testing import InMemoryQueue
@@ -23,6 +24,7 @@ class Serving:
     champions: dict[str, str] = field(default_factory=dict)
     is_up: bool = True
     settled: int = 0
+    unsettled: set[str] = field(default_factory=set)
     tended: int = 0
     open_runs: dict[str, list[str]] = field(default_factory=dict)
 
@@ -31,10 +33,11 @@ class Serving:
             raise RegistryUnavailable("MLflow is down")
         return self.champions.get(contract.registered_model)
 
-    def settle_all(self) -> None:
+    def settle_all(self) -> list[str]:
         if not self.is_up:
             raise RegistryUnavailable("MLflow is down")
         self.settled += 1
+        return [model for model in CONTRACTS if model not in self.unsettled]
 
     def tend_ramps(self) -> None:
         self.tended += 1
@@ -175,3 +178,33 @@ def test_runs_are_ended_once_nobody_trains_the_model(jobs: JobStore, periods: Pe
     jobs.cancel(job.id)
     keep_up(2, jobs, serving, InMemoryQueue(), periods)
     assert serving.open_runs == {}
+
+
+SERVED = {HOUSING.registered_model: "1", IRIS.registered_model: "1"}
+
+
+def test_a_round_that_was_done_to_its_end_is_told(jobs: JobStore, periods: Periods) -> None:
+    keep_up(1, jobs, Serving(SERVED), InMemoryQueue(), periods)
+    told = Figures(jobs._engine).read()
+    now = datetime.now(UTC).timestamp()
+    assert told[LAST_ROUND][()] == pytest.approx(now, abs=60)
+    assert told[SETTLED] == {("housing",): pytest.approx(now, abs=60), ("iris",): pytest.approx(now, abs=60)}
+
+
+@pytest.mark.parametrize("away", ["the registry", "the broker"])
+def test_a_round_that_is_put_off_is_no_round(jobs: JobStore, periods: Periods, away: str) -> None:
+    serving = Serving(SERVED, is_up=away != "the registry")
+    jobs.create(HOUSING, "new data")
+    age(jobs, "seen_at", 2 * LEASE)
+    keep_up(1, jobs, serving, InMemoryQueue(is_up=away != "the broker"), periods)
+    told = Figures(jobs._engine).read()
+    assert told[LAST_ROUND][()] == 0
+    assert set(told[SETTLED].values()) == {0}
+
+
+def test_a_model_of_which_the_registry_says_something_else_is_told_apart(jobs: JobStore, periods: Periods) -> None:
+    keep_up(1, jobs, Serving(SERVED, unsettled={"iris"}), InMemoryQueue(), periods)
+    told = Figures(jobs._engine).read()
+    assert told[SETTLED]["iris",] == 0
+    assert told[SETTLED]["housing",] > 0
+    assert told[LAST_ROUND][()] > 0

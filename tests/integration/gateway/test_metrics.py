@@ -1,7 +1,9 @@
 """What the gateway counts, on a port of its own."""
 
 import re
+import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -22,7 +24,8 @@ def counts(gateway: Gateway, path: str = "/metrics") -> Mapping[str, float]:
 
 
 def requests(route: str, code: str) -> str:
-    return f'{REQUESTS}{{route="{route}",code="{code}"}}'
+    model = route.removeprefix("/predict/") if route.startswith("/predict/") else ""
+    return f'{REQUESTS}{{route="{route}",model="{model}",code="{code}"}}'
 
 
 @pytest.mark.usefixtures("services")
@@ -67,6 +70,35 @@ def test_predictions_are_timed_by_the_size_of_their_body(gateway: Gateway) -> No
     assert bounds[-1] == counts(gateway)[f'{DURATION}_count{{model="iris",size="short"}}']
 
 
+def within(model: str, bound: str) -> str:
+    return f'{DURATION}_bucket{{model="{model}",size="short",le="{bound}"}}'
+
+
+def test_a_client_that_gives_up_on_a_service_that_hangs_has_waited_too_long(gateway: Gateway) -> None:
+    before = counts(gateway)
+    with socket.create_server(("127.0.0.1", gateway.settings.ports["iris-predictor"])):
+        with pytest.raises(httpx.ReadTimeout):
+            gateway.client.post("/predict/iris", json={}, timeout=0.2)
+        gave_up = requests("/predict/iris", "499")
+        wait_until(lambda: counts(gateway)[gave_up] == before[gave_up] + 1, what="it was counted")
+    now = counts(gateway)
+    assert now[within("iris", "0.1")] == before[within("iris", "0.1")]
+    assert now[within("iris", "+Inf")] == before[within("iris", "+Inf")] + 1
+    assert now[requests("/predict/iris", "4xx")] == before[requests("/predict/iris", "4xx")]
+
+
+def test_a_client_that_gives_up_at_once_says_nothing_about_the_service(gateway: Gateway) -> None:
+    before = counts(gateway)
+    minute = gateway.settings.local_state / "gateway" / f"counts-{datetime.now(UTC).minute % 2}.log"
+    with minute.open("a") as lines:  # as nginx writes them, with times to the millisecond
+        lines.write("".join(f"/predict/iris 499 {seconds} 2\n" for seconds in ("0.001", "0.049", "0.050", "0.051")))
+    gave_up = requests("/predict/iris", "499")
+    wait_until(lambda: counts(gateway)[gave_up] == before[gave_up] + 4, what="all were counted")
+    now = counts(gateway)
+    assert now[within("iris", "0.05")] == before[within("iris", "0.05")]
+    assert now[within("iris", "0.1")] == before[within("iris", "0.1")] + 2
+
+
 def test_nothing_that_a_client_sends_makes_a_series(gateway: Gateway) -> None:
     before = counts(gateway).keys()
     for number in range(100):
@@ -85,7 +117,7 @@ def test_the_alias_says_the_same_and_clients_see_neither(gateway: Gateway) -> No
 def test_every_series_begins_at_zero(gateway: Gateway) -> None:
     samples = counts(gateway)
     for model in ("housing", "iris"):
-        for code in ("2xx", "3xx", "4xx", "5xx"):
+        for code in ("2xx", "3xx", "4xx", "499", "5xx"):
             assert requests(f"/predict/{model}", code) in samples
         assert f'{DURATION}_count{{model="{model}",size="short"}}' in samples
 

@@ -106,8 +106,8 @@ class RegisteredTraining:
                 )
             )
 
-    def settle_all(self) -> None:
-        self._ledger.settle_all()
+    def settle_all(self) -> list[str]:
+        return self._ledger.settle_all()
 
     def tend_ramps(self) -> None:
         Steward(self._traffic, self._replicas).go_round()

@@ -27,10 +27,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from mlplatform.contracts import CONTRACTS
 from mlplatform.telemetry.metrics import Figure, Readings
 from trainer.db import statistics
-from trainer.db.tables import job_events, jobs, promotions
+from trainer.db.tables import job_events, jobs, periods, promotions
 from trainer.jobs import State
 from trainer.promotions.history import Action
-from trainer.upkeep import FIRST_START
+from trainer.upkeep import FIRST_START, WHOLE_ROUND, settled
 
 TRIGGERS = ("request", "first_start")
 """What asked for a job: a client, or the platform itself for a model without a champion."""
@@ -68,6 +68,15 @@ CHAMPION = Figure(
 CHAMPION_SINCE = Figure(
     "mlplatform_champion_since_timestamp_seconds", "When the champion became so; 0 without one.", ("model",)
 )
+LAST_ROUND = Figure(
+    "mlplatform_upkeep_last_round_timestamp_seconds",
+    "When a round of upkeep was last done to its end; 0 before the first.",
+)
+SETTLED = Figure(
+    "mlplatform_registry_settled_timestamp_seconds",
+    "When upkeep last saw the registry say of a model what the history says; 0 before it did.",
+    ("model",),
+)
 FIGURES = (
     REACHABLE,
     JOBS,
@@ -82,6 +91,8 @@ FIGURES = (
     PROMOTIONS,
     CHAMPION,
     CHAMPION_SINCE,
+    LAST_ROUND,
+    SETTLED,
 )
 
 STAGES = (
@@ -143,6 +154,7 @@ class Figures:
                     **_of_jobs(connection),
                     STAGE: _of_stages(connection),
                     **_of_promotions(connection),
+                    **_of_upkeep(connection),
                     **statistics.of_server(connection),
                 }
         except SQLAlchemyError as error:
@@ -229,6 +241,16 @@ def _of_promotions(connection: Connection) -> Readings:
         champions[row["model"], row["after"]] = 1
         since[row["model"],] = _moment(row["at"])
     return {PROMOTIONS: counts, CHAMPION: champions, CHAMPION_SINCE: since}
+
+
+def _of_upkeep(connection: Connection) -> Readings:
+    noted = periods.c.task.in_([WHOLE_ROUND, *map(settled, CONTRACTS)])
+    last = select(periods.c.task, func.max(periods.c.taken_at).label("at")).where(noted).group_by(periods.c.task)
+    at = {row["task"]: _moment(row["at"]) for row in connection.execute(last).mappings()}
+    return {
+        LAST_ROUND: {(): at.get(WHOLE_ROUND, 0.0)},
+        SETTLED: {(model,): at.get(settled(model), 0.0) for model in CONTRACTS},
+    }
 
 
 def _known(connection: Connection, query: Executable) -> Iterator[RowMapping]:

@@ -1,4 +1,4 @@
-"""Once a period: what is published on time is done once, however often it is published."""
+"""Once a period: what is published on time is done once, however often it is published; and when it last was."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,3 +33,16 @@ class Periods:
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
         return True
+
+    def note(self, task: str, number: int) -> None:
+        """Remember that something was done in a period; only the last time is kept.
+
+        Raises:
+            DatabaseUnavailable: it does not answer; what was remembered stays.
+        """
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(delete(periods).where(periods.c.task == task))
+                connection.execute(insert(periods).values(task=task, number=number, taken_at=datetime.now(UTC)))
+        except SQLAlchemyError as error:
+            raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error

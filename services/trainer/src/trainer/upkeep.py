@@ -16,6 +16,9 @@ from trainer.tasks import KEEP_UP, Queue
 
 FIRST_START = "first start: the registry has no champion"
 
+WHOLE_ROUND = "upkeep: whole round"
+"""What is noted when all of a round was done; the figures tell when that last was."""
+
 _FIRST_WAIT = timedelta(seconds=10)
 _LONGEST_WAIT = timedelta(hours=1)
 _REMEMBERED = 20
@@ -47,13 +50,18 @@ class Champions(Protocol):
         """Let each challenger's share grow or be taken back, as is due; never fails."""
         ...
 
-    def settle_all(self) -> None:
-        """Make the registry's aliases say what the history says.
+    def settle_all(self) -> list[str]:
+        """Make the registry's aliases say what the history says; returns the models of which they do.
 
         Raises:
             RegistryUnavailable: the registry does not answer.
         """
         ...
+
+
+def settled(model: str) -> str:
+    """What is noted when the registry says of a model what the history says."""
+    return f"upkeep: {model} settled"
 
 
 def keep_up(period: int, jobs: JobStore, champions: Champions, queue: Queue, periods: Periods) -> None:
@@ -62,10 +70,12 @@ def keep_up(period: int, jobs: JobStore, champions: Champions, queue: Queue, per
         if not periods.take(KEEP_UP, period):
             return
         revive(jobs, queue)
-        champions.settle_all()
+        for model in champions.settle_all():
+            periods.note(settled(model), period)
         champions.tend_ramps()
         end_abandoned_runs(jobs, champions)
         train_missing(jobs, champions, queue)
+        periods.note(WHOLE_ROUND, period)
     except (RegistryUnavailable, RegistryRefused, DatabaseUnavailable, BrokerUnavailable) as error:
         _log.warning("upkeep is put off", reason=str(error))
 

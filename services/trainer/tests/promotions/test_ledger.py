@@ -142,7 +142,7 @@ def test_a_model_whose_aliases_cannot_move_keeps_no_other_from_it(
     ledger = Ledger(engine, models)
     ledger.promote(HOUSING, "1", reason="new", actor="ann")
     promote(ledger, "1")
-    Ledger(engine, closed).settle_all()
+    assert Ledger(engine, closed).settle_all() == ["iris"]
     assert closed.pointers == {NAME: {"champion": "1"}}
 
 

@@ -233,16 +233,23 @@ class Ledger:
         if troubles:
             raise troubles[0]
 
-    def settle_all(self) -> None:
-        """The same for every model that needs it; for whoever looks after things from time to time."""
+    def settle_all(self) -> list[str]:
+        """The same for every model that needs it; for whoever looks after things from time to time.
+
+        Returns:
+            The models whose aliases and traffic now say what the history says.
+        """
+        settled = []
         for contract in CONTRACTS.values():
             try:
                 self._adopt(contract)
                 if self._steps(contract, self.entries(contract)):
                     self.settle(contract)
+                settled.append(contract.model)
             except (ModelVersionNotFound, RegistryRefused) as error:
                 # Somebody deleted the version, say: that is no reason to leave the other models alone.
                 _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
+        return settled
 
     def _follow(self, contract: Contract, entry: Entry) -> None:
         """Tell of an entry that is kept, and let the registry follow it."""
