@@ -89,7 +89,7 @@ def test_a_client_that_gives_up_on_a_service_that_hangs_has_waited_too_long(gate
 
 def test_a_client_that_gives_up_at_once_says_nothing_about_the_service(gateway: Gateway) -> None:
     before = counts(gateway)
-    minute = gateway.settings.local_state / "gateway" / f"counts-{datetime.now(UTC).minute % 2}.log"
+    minute = gateway.log.parent / "gateway" / f"counts-{datetime.now(UTC).minute % 2}.log"
     with minute.open("a") as lines:  # as nginx writes them, with times to the millisecond
         lines.write("".join(f"/predict/iris 499 {seconds} 2\n" for seconds in ("0.001", "0.049", "0.050", "0.051")))
     gave_up = requests("/predict/iris", "499")
