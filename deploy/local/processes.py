@@ -130,7 +130,7 @@ class Stack:
                 {model: self.settings.url(f"{model}-predictor") for model in ("housing", "iris")}
             ),
             "MLPLATFORM_MLFLOW_URL": self.settings.url("mlflow"),
-            "MLPLATFORM_DATA_DIR": str(ROOT / self.settings.data_dir),
+            "MLPLATFORM_DATA_DIR": str(ROOT / "data"),
             "MLPLATFORM_PROCESSED_DIR": str(ROOT / self.settings.processed_dir),
         }
         beat = {

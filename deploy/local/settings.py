@@ -48,8 +48,6 @@ class Settings(BaseSettings):
     prometheus_port: int | None = Field(default=None, ge=1, le=_LAST_PORT)
     local_state: Path | None = None
     """Where everything that outlives the run is kept; relative to the project. By default `.local/GATEWAY_PORT`."""
-    data_dir: Path = Path("data")
-    """Where the raw datasets and their checksums lie; relative to the project."""
     processed_dir: Path = Path("data/processed")
     """Where the trainer leaves its splits; relative to the project."""
 

@@ -224,6 +224,8 @@ def _shared(share: str, ok: str, fallbacks: str) -> Series:
     }
 
 
+_UNDELIVERED = 'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}'
+_DROPPED = 'prometheus_notifications_dropped_total{instance="p"}'
 _REFUSALS = 'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}'
 _REPAIRS = 'mlplatform_cache_repairs_total{job="iris-predictor",instance="p",model="iris"}'
 _REDIS = 'redis_up{job="redis",instance="r"}'
@@ -256,6 +258,16 @@ CASES = (
                 'up{job="iris-predictor",instance="p"}': "1x60",
                 'up{job="iris-predictor",instance="q"}': "0x60",
                 'up{job="housing-predictor",instance="p"}': "1x60",
+            },
+            "it is away for a moment": {
+                'up{job="iris-predictor",instance="p"}': "1x60",
+                'up{job="housing-predictor",instance="p"}': "1x2 0x60",
+            },
+        },
+        also={
+            "the other model's": {
+                'up{job="iris-predictor",instance="p"}': "1x60",
+                'up{job="housing-predictor",instance="p"}': "0x60",
             }
         },
         resolves={
@@ -339,42 +351,44 @@ CASES = (
     Case(
         "RequestsShed",
         fires=_outcomes(ok="0+949x100", shed="0+51x100"),
-        at="330s",
+        at="700s",
+        also={"of just enough requests": _outcomes(ok="0+2.5x100", shed="0+2.5x100")},
         before="290s",
         silent={
             "just below": _outcomes(ok="0+951x100", shed="0+49x100"),
-            "a few requests": _outcomes(ok="0x100", shed="0+1x100"),
+            "not enough requests": _outcomes(ok="0+1.25x100", shed="0+1.25x100"),
             "no traffic": _outcomes(ok="5x100", shed="5x100"),
         },
-        resolves=_outcomes(ok="0+949x40 37960+1000x60", shed="0+51x40 2040x60"),
-        over="13m",
+        resolves=_outcomes(ok="0+949x75 71175+1000x60", shed="0+51x75 3825x60"),
+        over="19m",
     ),
     Case(
         "RequestsInvalid",
         fires=_outcomes(ok="0+49x200", invalid="0+51x200"),
-        at="330s",
+        at="1300s",
+        also={"of just enough requests": _outcomes(ok="0x200", invalid="0+1.667x200")},
         before="290s",
         silent={
             "just below": _outcomes(ok="0+51x200", invalid="0+49x200"),
             "no traffic": _outcomes(ok="5x200", invalid="5x200"),
-            "a few requests": _outcomes(ok="0x200", invalid="0+1x90 90x110"),
+            "not enough requests": _outcomes(ok="0x200", invalid="0+0.833x200"),
         },
-        resolves=_outcomes(ok="0+49x40 1960+100x160", invalid="0+51x40 2040x160"),
-        over="30m",
+        resolves=_outcomes(ok="0+49x135 6615+100x160", invalid="0+51x135 6885x160"),
+        over="42m",
     ),
     Case(
         "TrafficStopped",
-        fires=_requests("0+10x120 1200x60", "0x180"),
-        at="1240m",
-        before="1000m",
+        fires={**_requests("0+2x600 1200x60", "0x660"), **_requests("0+2x660", "0x660", "housing")},
+        at="1238m",
+        before="1232m",
         silent={
-            "there is traffic": _requests("0+10x180", "0x180"),
-            "there never was any": _requests("0x180", "0x180"),
-            "there was little": _requests("0+1x120 120x60", "0x180"),
+            "there is traffic": _requests("0+2x660", "0x660"),
+            "there never was any": _requests("0x660", "0x660"),
+            "there was little": _requests("0+1.5x600 900x60", "0x660"),
         },
-        resolves=_requests("0+10x120 1200x10 1200+10x60", "0x200"),
-        over="1400m",
-        interval="10m",
+        resolves=_requests("0+2x600 1200x25 1200+2x100", "0x720"),
+        over="1300m",
+        interval="2m",
     ),
     _gauge(
         "RegistryUnreachable",
@@ -413,65 +427,70 @@ CASES = (
     Case(
         "ChallengerFallsBack",
         fires=_shared("0.1x100", "0+1000x100", "0+6x100"),
-        at="340s",
+        at="700s",
+        also={"just often enough": _shared("0.1x100", "0+10x100", "0+0.467x100")},
         before="290s",
         silent={
             "just below": _shared("0.1x100", "0+1000x100", "0+5x100"),
-            "a few requests": _shared("0.1x100", "0+10x10 100x90", "0+1x10 10x90"),
+            "not often enough": _shared("0.1x100", "0+10x100", "0+0.267x100"),
+            "there is no challenger": _shared("0x100", "0+1000x100", "0+6x100"),
             "no traffic": _shared("0.1x100", "7x100", "7x100"),
         },
-        resolves=_shared("0.1x40 0x60", "0+1000x100", "0+6x40 240x60"),
-        over="8m",
+        resolves=_shared("0.1x75 0x60", "0+1000x140", "0+6x75 450x60"),
+        over="14m",
     ),
     Case(
         "ShadowFails",
         fires=_shadow(compared="0+94x100", failed="0+6x100"),
-        at="340s",
+        at="700s",
+        also={"of just enough copies": _shadow(compared="0x100", failed="0+1x100")},
         before="290s",
         silent={
             "just below": _shadow(compared="0+96x100", failed="0+4x100"),
-            "a few copies": _shadow(compared="0x100", failed="0+1x15 15x85"),
+            "not enough copies": _shadow(compared="0x100", failed="0+0.5x100"),
             "no traffic": _shadow(compared="7x100", failed="7x100"),
         },
-        resolves=_shadow(compared="0+94x40 3760+100x60", failed="0+6x40 240x60"),
-        over="13m",
+        resolves=_shadow(compared="0+94x75 7050+100x60", failed="0+6x75 450x60"),
+        over="19m",
     ),
     Case(
         "ShadowDrops",
         fires=_shadow(compared="0+89x150", failed="0x150", dropped="0+11x150"),
-        at="640s",
+        at="1000s",
+        also={"of just enough copies": _shadow(compared="0+1x150", failed="0x150", dropped="0+1x150")},
         before="590s",
         silent={
             "just below": _shadow(compared="0+91x150", failed="0x150", dropped="0+9x150"),
-            "a few copies": _shadow(compared="0x150", failed="0x150", dropped="0+1x15 15x135"),
+            "not enough copies": _shadow(compared="0+0.5x150", failed="0x150", dropped="0+0.5x150"),
             "no traffic": _shadow(compared="7x150", failed="7x150", dropped="7x150"),
         },
-        resolves=_shadow(compared="0+89x70 6230+100x80", failed="0x150", dropped="0+11x70 770x80"),
-        over="18m",
+        resolves=_shadow(compared="0+89x105 9345+100x80", failed="0x190", dropped="0+11x105 1155x80"),
+        over="24m",
     ),
     Case(
         "ShadowDiffers",
         fires=_shadow(rows="0+100x500", count="0+100x500", near="0+89x500"),
-        at="340s",
+        at="4000s",
+        also={"of just enough rows": _shadow(rows="0+0.4167x500", count="0+0.4167x500", near="0x500")},
         before="290s",
         silent={
             "just below": _shadow(rows="0+100x500", count="0+100x500", near="0+91x500"),
-            "a few rows": _shadow(rows="0+1x90 90x400", count="0+1x90 90x400", near="0x490"),
+            "not enough rows": _shadow(rows="0+0.2083x500", count="0+0.2083x500", near="0x500"),
             "no traffic": _shadow(rows="700x500", count="700x500", near="7x500"),
         },
-        resolves=_shadow(rows="0+100x40 4000x500", count="0+100x40 4000x500", near="0+89x40 3560x500"),
-        over="75m",
+        resolves=_shadow(rows="0+100x405 40500x400", count="0+100x405 40500x400", near="0+89x405 36045x400"),
+        over="130m",
     ),
     _event("CacheCorrupt", _REPAIRS, minutes=60),
     Case(
         "ChampionOld",
-        fires={_CHAMPION_SINCE: "1x100"},
-        at="92d",
-        before="90d",
-        silent={"it is younger": {_CHAMPION_SINCE: "200000x100"}, "there is none": {_CHAMPION_SINCE: "0x100"}},
-        resolves={_CHAMPION_SINCE: "1x92 7900000x10"},
-        over="95d",
-        interval="1d",
+        fires={_CHAMPION_SINCE: "1x4400"},
+        at="2162h",
+        before="2161h",
+        silent={"it is younger": {_CHAMPION_SINCE: "200000x4400"}, "there is none": {_CHAMPION_SINCE: "0x4400"}},
+        resolves={_CHAMPION_SINCE: "1x4324 7783200x10"},
+        over="2164h",
+        interval="30m",
     ),
     _absent("TrainerDown", 'up{job="trainer",instance="t"}', at="130s", before="110s"),
     Case(
@@ -490,9 +509,12 @@ CASES = (
             alert,
             fires={f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': "0+10x10 100x60"},
             at="240s",
-            before="150s",
+            before="210s",
             silent={
-                "it beats": {f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': "0+10x90"}
+                "it beats": {f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': "0+10x90"},
+                "it beat not long ago": {
+                    f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': "0x5 10+10x90"
+                },
             },
             resolves={
                 f'mlplatform_heartbeat_timestamp_seconds{{instance="w",process="{process}"}}': (
@@ -640,15 +662,16 @@ CASES = (
     Case(
         "RegistryFails",
         fires=_calls(good="0+89x100", failed="0+6x100", unanswered="0+5x100"),
-        at="340s",
+        at="700s",
+        also={"of just enough calls": _calls(good="0x100", failed="0+0.25x100", unanswered="0x100")},
         before="290s",
         silent={
             "just below": _calls(good="0+91x100", failed="0+4x100", unanswered="0+5x100"),
-            "a few calls": _calls(good="0x100", failed="0+1x4 4x96", unanswered="0x100"),
+            "not enough calls": _calls(good="0x100", failed="0+0.125x100", unanswered="0x100"),
             "no traffic": _calls(good="7x100", failed="7x100", unanswered="7x100"),
         },
-        resolves=_calls(good="0+89x100", failed="0+6x40 240x60", unanswered="0+5x40 200x60"),
-        over="13m",
+        resolves=_calls(good="0+89x140", failed="0+6x75 450x60", unanswered="0+5x75 375x60"),
+        over="19m",
     ),
     _gauge(
         "FilesRunOut",
@@ -687,15 +710,14 @@ CASES = (
         over={'prometheus_rule_evaluation_failures_total{instance="p"}': "0x5 1x200"},
         over_at="15m",
     ),
-    _gauge(
+    Case(
         "AlertsNotDelivered",
-        {'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}': "0x5 1x200"},
-        {'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}': "1x200"},
+        fires={_UNDELIVERED: "0x5 1x200"},
         at="2m",
         before="40s",
-        over={
-            'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}': "0x5 1x200"
-        },
-        over_at="15m",
+        also={"Prometheus has nobody to hand them to": {_DROPPED: "0x5 1x200"}},
+        silent={"that was long ago": {_UNDELIVERED: "1x200", _DROPPED: "1x200"}},
+        resolves={_UNDELIVERED: "0x5 1x200", _DROPPED: "0x5 1x200"},
+        over="15m",
     ),
 )

@@ -2,24 +2,21 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deploy.local.settings import ROOT, Settings
+from deploy.local.settings import Settings
 from tests.drills.figures import FIGURES
 from tests.drills.kills import DRILLS, LISTENERS, REPEATS, SEED, table
 from tests.e2e.conftest import Platform
 from tests.helpers.ports import first_of_free_ports
-from trainer.datasets import CHECKSUMS_FILE
-from trainer.recipes import RECIPES
 
 _FIRST_START_SECONDS = 360
 _OF_SOMEBODY_ELSE = re.compile(
     r"(MLPLATFORM|MLFLOW|CELERY|COMPOSE|TRAINER_WORKER)_.*|.*_(PORT|PROXY)"
-    r"|GATEWAY_HOST|LOCAL_STATE|(DATA|PROCESSED)_DIR|SECRETS_DIR|OTLP_ENDPOINT|CLIENTS|LOG_LEVEL",
+    r"|GATEWAY_HOST|LOCAL_STATE|PROCESSED_DIR|SECRETS_DIR|OTLP_ENDPOINT|CLIENTS|LOG_LEVEL",
     re.IGNORECASE,
 )
 
@@ -70,13 +67,8 @@ def told_at_once(pytestconfig: pytest.Config) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform that has trained its first models, on data of its own."""
-    folder = tmp_path_factory.mktemp("drills")
-    data = folder / "data"
-    data.mkdir()
-    for file in (CHECKSUMS_FILE, *(recipe.source.file for recipe in RECIPES.values())):
-        shutil.copy(ROOT / "data" / file, data)
-    platform = Platform(folder, first_of_free_ports(len(Settings().ports)), data)
+    """A platform that has trained its first models."""
+    platform = Platform(tmp_path_factory.mktemp("drills"), first_of_free_ports(len(Settings().ports)))
     try:
         platform.wait_until_it_is_whole(_FIRST_START_SECONDS)
         yield platform

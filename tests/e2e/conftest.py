@@ -22,8 +22,8 @@ _STOP_SECONDS = 60
 class Platform:
     """A stack on a port, with its state in a folder. `client` talks to its gateway."""
 
-    def __init__(self, folder: Path, port: int, data: Path = ROOT / "data") -> None:
-        self.settings = Settings(gateway_port=port, local_state=folder / "state", data_dir=data)
+    def __init__(self, folder: Path, port: int) -> None:
+        self.settings = Settings(gateway_port=port, local_state=folder / "state")
         self.processed = folder / "processed"
         self.log = folder / "log"
         self.client = httpx.Client(base_url=self.settings.gateway_url, timeout=30)
@@ -33,7 +33,6 @@ class Platform:
         chosen = {
             "GATEWAY_PORT": str(self.settings.gateway_port),
             "LOCAL_STATE": str(self.settings.state_dir),
-            "DATA_DIR": str(self.settings.data_dir),
             "PROCESSED_DIR": str(self.processed),
         }
         command = [sys.executable, "-m", "deploy.local"]
