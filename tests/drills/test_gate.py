@@ -1,0 +1,134 @@
+"""What is worse than the champion does not serve, whoever trained it."""
+
+import hashlib
+import random
+import time
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+
+from mlplatform.contracts import IRIS
+from tests.drills.kills import Jobs, assert_one_end
+from tests.drills.processes import another_worker, counted
+from tests.e2e.conftest import Platform
+from tests.helpers.waiting import wait_until
+from trainer.datasets import CHECKSUMS_FILE, split
+from trainer.recipes import RECIPES
+from trainer.tasks import TRAIN
+
+_DATA = Path(__file__).parents[2] / "data"
+_FILE = RECIPES[IRIS.model].source.file
+_TRAINING_SECONDS = 120
+_FOLLOW_SECONDS = 10
+_ROUNDED_SECONDS = 0.1
+
+
+@pytest.mark.timeout(400)
+def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promoted(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The stack's own worker is kept busy with houses while another one, whose data are wrong, trains on flowers."""
+    flowers, houses = Jobs(platform.client), Jobs(platform.client, "housing")
+    champion, answers = aliases(platform)["champion"], csv_answers(platform)
+    wrong, processed = with_shuffled_labels(tmp_path / "data"), tmp_path / "processed"
+    distraction = houses.ask("keeps the stack's worker busy")
+    wait_until(lambda: houses.get(distraction)["percent"] > 0, within_seconds=60, what="the stack's worker at work")
+    own = {"MLPLATFORM_DATA_DIR": str(wrong), "MLPLATFORM_PROCESSED_DIR": str(processed)}
+    with another_worker(platform, **own) as worker:
+        job = flowers.ask("labels are shuffled")
+        end = flowers.wait_for_the_end(job, _TRAINING_SECONDS)
+        wait_until(
+            lambda: counted(worker, "worker_tasks_total", task=TRAIN, outcome="succeeded") == 1,
+            what="the worker with the wrong data to be done",
+        )
+        houses.cancel(distraction)
+        houses.wait_for_the_end(distraction, _TRAINING_SECONDS)
+    assert_only_labels_of_training_differ(processed / IRIS.model, platform.processed / IRIS.model)
+    assert end["state"] == "rejected"
+    assert {"loss", "champion", "progress"} <= failed_checks(end)
+    assert_one_end(flowers, job, end)
+    assert aliases(platform)["champion"] == champion
+    assert end["version"] not in aliases(platform).values()
+    assert wanted_from_now_on(platform)["champion"] == champion
+    assert csv_answers(platform) == answers
+
+    better = flowers.ask("labels are true")
+    better_end = flowers.wait_for_the_end(better, _TRAINING_SECONDS)
+    assert (better_end["state"], failed_checks(better_end)) == ("promoted", set())
+    assert_one_end(flowers, better, better_end)
+    assert better_end["metrics"]["holdout_accuracy"] > end["metrics"]["holdout_accuracy"]
+    assert aliases(platform)["champion"] == better_end["version"]
+    wait_until(
+        lambda: csv_answers(platform)[0] == better_end["version"],
+        within_seconds=_FOLLOW_SECONDS,
+        what="the better version in the predictor",
+    )
+
+
+def with_shuffled_labels(folder: Path) -> Path:
+    """The raw data, but that the flowers of the training are dealt anew to their labels.
+
+    The flowers change lines rather than the labels: where the label of each line stays, so does the line on which side
+    of the split it falls, and the hold-out is the true one.
+    """
+    header, *lines = (_DATA / _FILE).read_text().splitlines()
+    flowers, labels = zip(*(line.rsplit(",", 1) for line in lines), strict=True)
+    numbered = pd.DataFrame({"line": range(len(lines)), IRIS.target: labels})
+    trained_on = split(IRIS, numbered).train["line"].tolist()
+    dealt = random.Random(1).sample(trained_on, len(trained_on))  # noqa: S311 # no secret
+    taken = {**{line: line for line in range(len(lines))}, **dict(zip(trained_on, dealt, strict=True))}
+    content = "\n".join([header, *(f"{flowers[taken[line]]},{label}" for line, label in enumerate(labels)), ""])
+    folder.mkdir()
+    (folder / _FILE).write_text(content)
+    (folder / CHECKSUMS_FILE).write_text(f"{hashlib.sha256(content.encode()).hexdigest()}  {_FILE}\n")
+    return folder
+
+
+def assert_only_labels_of_training_differ(wrong: Path, true: Path) -> None:
+    """What the two workers have kept of their splits: the same hold-out, the same flowers, and others' labels."""
+    assert (wrong / "holdout.csv").read_bytes() == (true / "holdout.csv").read_bytes()
+    features, (mine, theirs) = list(IRIS.feature_names), (pd.read_csv(each / "train.csv") for each in (wrong, true))
+    assert sorted(mine[features].to_numpy().tolist()) == sorted(theirs[features].to_numpy().tolist())
+    assert sorted(mine[IRIS.target]) == sorted(theirs[IRIS.target])
+    assert not mine.equals(theirs)
+
+
+def failed_checks(end: dict[str, object]) -> set[str]:
+    """The checks of the gate that spoke against a job's version, each with its reason in words."""
+    decision = end["decision"]
+    assert isinstance(decision, dict)
+    failed = [reason for reason in decision["reasons"] if not reason["passed"]]
+    assert all(reason["detail"] in decision["summary"] for reason in failed)
+    return {reason["check"] for reason in failed}
+
+
+def aliases(platform: Platform) -> dict[str, str]:
+    return dict(platform.client.get("/models/iris").json()["aliases"])
+
+
+def csv_answers(platform: Platform) -> tuple[str, bytes]:
+    """The version in the predictor and, byte for byte, what it says to every flower that there is."""
+    flowers = [line.rsplit(",", 1)[0] for line in (_DATA / _FILE).read_text().splitlines()]
+    answer = httpx.post(
+        f"{platform.settings.url('iris-predictor')}/predict",
+        content="\n".join(flowers),
+        headers={"Content-Type": "text/csv", "Accept": "text/csv"},
+        timeout=10,
+    ).raise_for_status()
+    return answer.headers["X-Model-Version"], answer.content
+
+
+def wanted_from_now_on(platform: Platform) -> dict[str, str]:
+    """Which versions the predictor has to serve, by what MLflow has told it after this call."""
+    began, told = time.monotonic(), dict[str, str]()
+
+    def has_heard() -> bool:
+        elapsed = time.monotonic() - began
+        health = httpx.get(f"{platform.settings.url('iris-predictor')}/health", timeout=5).json()
+        told.update(health["wanted"])
+        return bool(health["registry"]["seconds_since_answer"] + _ROUNDED_SECONDS < elapsed)
+
+    wait_until(has_heard, within_seconds=_FOLLOW_SECONDS, what="the predictor to hear of MLflow", every=0.2)
+    return told
