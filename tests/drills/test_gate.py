@@ -31,7 +31,9 @@ def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promo
 ) -> None:
     """The stack's own worker is kept busy with houses while another one, whose data are wrong, trains on flowers."""
     flowers, houses = Jobs(platform.client), Jobs(platform.client, "housing")
-    champion, answers = aliases(platform)["champion"], csv_answers(platform)
+    champion = aliases(platform)["champion"]
+    wait_until_it_answers(platform, champion)
+    answers = csv_answers(platform)
     wrong, processed = with_shuffled_labels(tmp_path / "data"), tmp_path / "processed"
     distraction = houses.ask("keeps the stack's worker busy")
     wait_until(lambda: houses.get(distraction)["percent"] > 0, within_seconds=60, what="the stack's worker at work")
@@ -60,11 +62,7 @@ def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promo
     assert_one_end(flowers, better, better_end)
     assert better_end["metrics"]["holdout_accuracy"] > end["metrics"]["holdout_accuracy"]
     assert aliases(platform)["champion"] == better_end["version"]
-    wait_until(
-        lambda: csv_answers(platform)[0] == better_end["version"],
-        within_seconds=_FOLLOW_SECONDS,
-        what="the better version in the predictor",
-    )
+    wait_until_it_answers(platform, better_end["version"])
 
 
 def with_shuffled_labels(folder: Path) -> Path:
@@ -118,6 +116,14 @@ def csv_answers(platform: Platform) -> tuple[str, bytes]:
         timeout=10,
     ).raise_for_status()
     return answer.headers["X-Model-Version"], answer.content
+
+
+def wait_until_it_answers(platform: Platform, version: str) -> None:
+    wait_until(
+        lambda: csv_answers(platform)[0] == version,
+        within_seconds=_FOLLOW_SECONDS,
+        what=f"version {version} in the predictor",
+    )
 
 
 def wanted_from_now_on(platform: Platform) -> dict[str, str]:
