@@ -1,5 +1,6 @@
 """Repeated kills at random moments, what they lead to, and the table of how long recovery took."""
 
+import json
 import os
 import random
 import statistics
@@ -21,6 +22,8 @@ TO_THE_END_SECONDS = 60.0
 _PATIENCE_SECONDS = 120.0
 _LOOK_SECONDS = 0.2  # what is drilled should not be busy with being asked
 _ACTIVE = ("queued", "running", "evaluating")
+_LOST = ("abandoned", "handed back")
+_WITHOUT_ATTEMPT = ("cancelled", "failed")  # called off while it waits, or given up
 
 
 @dataclass
@@ -125,9 +128,18 @@ class Jobs:
 
     def promotions(self, job: str) -> list[dict[str, Any]]:
         """The entries of the history that a job has made."""
-        history = self._until(lambda: self._ok("GET", f"/models/{self._model}/history?limit=1000"), "the history")
-        assert history.json()["is_whole"]
-        return [entry for entry in history.json()["entries"] if entry["actor"] == f"job:{job}"]
+        return [entry for entry in self._history() if entry["actor"] == f"job:{job}"]
+
+    def follows_its_history(self) -> bool:
+        """Whether the alias of the champion is where the last entry of the history says."""
+        aliases = self._until(lambda: self._ok("GET", f"/models/{self._model}"), "the model told").json()["aliases"]
+        return bool(aliases["champion"] == self._history()[0]["after"])
+
+    def states(self, job: str) -> list[str]:
+        """The state of a job at its end as of each of its events, oldest first."""
+        events = self._until(lambda: self._ok("GET", f"/retrain/{job}/events"), "the events of the job")
+        facts = [line.removeprefix("data: ") for line in events.text.splitlines() if line.startswith("data: ")]
+        return [json.loads(each)["state"] for each in facts]
 
     def active(self) -> list[dict[str, Any]]:
         """All jobs of the model that are not at their end."""
@@ -138,6 +150,12 @@ class Jobs:
                 partial(self._ok, "GET", f"/retrain?model={self._model}&state={state}"), "the list of jobs"
             ).json()["jobs"]
         ]
+
+    def _history(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        history = self._until(lambda: self._ok("GET", f"/models/{self._model}/history?limit=1000"), "the history")
+        assert history.json()["is_whole"]
+        return list(history.json()["entries"])
 
     def _ok(self, method: str, path: str) -> httpx.Response | None:
         answer = self._try(method, path)
@@ -203,8 +221,28 @@ def repeat_kills(drill: Drill, jobs: Jobs, kill: Callable[[], None], recover: Ca
 
 
 def assert_one_end(jobs: Jobs, job: str, end: dict[str, Any]) -> None:
-    """The job is at its end, nothing else is under way, and it promoted what it says, once."""
+    """The job came to one end and stays there, no attempt at it and nothing else is under way, it promoted what it
+    says, once, and the alias is where the history says.
+    """
     promotions = jobs.promotions(job)
     expected = [end["version"]] if end["state"] == "promoted" else []
     assert [entry["after"] for entry in promotions] == expected, (end, promotions)
     assert jobs.active() == []
+    _assert_one_attempt_ended_it(end)
+    states = jobs.states(job)
+    assert [state for state in states if state not in _ACTIVE] == states[-1:] == [end["state"]], states
+    wait_until(
+        jobs.follows_its_history,
+        within_seconds=TO_THE_END_SECONDS,
+        what="the alias where the history says",
+        every=_LOOK_SECONDS,
+    )
+    assert jobs.get(job) == end
+
+
+def _assert_one_attempt_ended_it(end: dict[str, Any]) -> None:
+    attempts = end["attempt_history"]
+    assert [attempt["number"] for attempt in attempts] == [*range(1, end["attempts"] + 1)], end
+    assert all(attempt["ended_at"] for attempt in attempts), end
+    brought = [attempt["outcome"] for attempt in attempts if attempt["outcome"] not in _LOST]
+    assert brought == [end["state"]] or (not brought and end["state"] in _WITHOUT_ATTEMPT), end

@@ -9,16 +9,15 @@ import httpx
 import psutil
 import pytest
 
-from mlplatform.contracts import IRIS
 from tests.drills.kills import REPEATS, TO_THE_END_SECONDS, Jobs, drill, repeat_kills
+from tests.drills.processes import WORKER, found
+from tests.drills.runs import open_runs
 from tests.e2e.conftest import Platform
 from tests.helpers.waiting import wait_until
 
 _RESTART_SECONDS = 90
 _FRESH_SECONDS = 5
 _DATABASE = "MLPLATFORM_DATABASE_URL"
-_QUEUE = "MLPLATFORM_QUEUE"
-_WORKER = "trainer.worker"
 
 
 @dataclass(frozen=True)
@@ -57,23 +56,12 @@ def answers(process: str, path: str) -> Callable[[Platform], bool]:
 
 
 VICTIMS: Mapping[str, Victim] = {
-    "worker": Victim(_WORKER, works("trainer-worker"), "training"),
-    "upkeep": Victim(_WORKER, works("trainer-upkeep"), "upkeep"),
+    "worker": Victim(WORKER, works("trainer-worker"), "training"),
+    "upkeep": Victim(WORKER, works("trainer-upkeep"), "upkeep"),
     "trainer API": Victim("trainer.api", answers("trainer", "/health/ready")),
     "Redis": Victim("redis", lambda platform: bool(found(platform, "redis"))),
     "MLflow": Victim("mlflow", answers("mlflow", "/health")),
 }
-
-
-def found(platform: Platform, word: str, queue: str | None = None) -> list[psutil.Process]:
-    """The stack's processes with a word in their command line, the runner itself left out; parents first."""
-    matching = []
-    for process in platform.processes():
-        with suppress(psutil.NoSuchProcess):
-            is_of_queue = queue is None or process.environ().get(_QUEUE) == queue
-            if is_of_queue and any(word in argument for argument in process.cmdline()):
-                matching.append(process)
-    return matching
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +103,3 @@ def orphans(platform: Platform) -> list[psutil.Process]:
             if process.pid not in own and process.environ().get(_DATABASE, "").startswith(database):
                 strangers.append(process)
     return strangers
-
-
-def open_runs(platform: Platform) -> list[str]:
-    """The runs of the model's experiment that MLflow takes for running."""
-    api = f"{platform.settings.url('mlflow')}/api/2.0/mlflow"
-    experiment = httpx.get(f"{api}/experiments/get-by-name", params={"experiment_name": IRIS.model}).json()
-    search = {
-        "experiment_ids": [experiment["experiment"]["experiment_id"]],
-        "filter": "attributes.status = 'RUNNING'",
-    }
-    return [run["info"]["run_id"] for run in httpx.post(f"{api}/runs/search", json=search).json().get("runs", [])]

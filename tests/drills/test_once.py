@@ -2,35 +2,23 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from tests.drills.kills import Jobs, assert_one_end
+from tests.drills.processes import WORKER, another_beat, another_worker, counted, deliveries_done, found, publish_again
+from tests.drills.runs import leave_open, open_runs, trainings
 from tests.e2e.conftest import Platform
-from tests.helpers.ports import free_port
 from tests.helpers.waiting import wait_until
-from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS, TRAIN
+from trainer.tasks import KEEP_UP, KEEP_UP_SECONDS
 
 _TRAINING_SECONDS = 120
 _POSTS = 8
-
-# In a process of its own, as any sender of messages is.
-_PUBLISH = """
-import sys
-from trainer.settings import TrainerSettings
-from trainer.tasks import CeleryQueue, create_celery
-queue = CeleryQueue(create_celery(TrainerSettings(redis_url=sys.argv[1])))
-for _ in range(int(sys.argv[3])):
-    queue.publish(sys.argv[2])
-"""
+_DUPLICATES = 3
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +26,8 @@ def jobs(platform: Platform) -> Jobs:
     return Jobs(platform.client)
 
 
-def redis_url(platform: Platform) -> str:
-    """With the password that the stack has made itself."""
-    return str(beat_of(platform).environ()["MLPLATFORM_REDIS_URL"])
-
-
-def publish_again(platform: Platform, job: str, times: int) -> None:
-    subprocess.run([sys.executable, "-c", _PUBLISH, redis_url(platform), job, str(times)], check=True, timeout=60)
-
-
-def versions(platform: Platform) -> int:
-    return len(platform.client.get("/models/iris").json()["versions"])
+def versions(platform: Platform, model: str = "iris") -> int:
+    return len(platform.client.get(f"/models/{model}").json()["versions"])
 
 
 @pytest.mark.timeout(300)
@@ -87,37 +66,6 @@ def test_a_message_delivered_again_and_again_changes_nothing(platform: Platform,
 
 
 @pytest.mark.timeout(300)
-def test_a_message_that_another_worker_takes_while_the_job_is_at_work_changes_nothing(
-    platform: Platform, jobs: Jobs
-) -> None:
-    copies, before = 3, versions(platform)
-    with another_worker(platform) as other:
-        urls = (platform.settings.url("trainer-worker"), other)
-        wait_until(lambda: takes_tasks(other), within_seconds=90, what="a second worker")
-        done_before = sum(tasks_done(url, TRAIN) for url in urls)
-        job = jobs.ask("taken twice")
-        wait_until(lambda: jobs.get(job)["percent"] > 0, within_seconds=60, what="the training")
-        publish_again(platform, job, copies)
-        # Who trains takes no other message, so these are the idle one's; the training's own is done with at its end.
-        wait_until(
-            lambda: sum(tasks_done(url, TRAIN) for url in urls) >= done_before + copies,
-            within_seconds=60,
-            what="the copies taken",
-        )
-        assert jobs.is_active(job)
-        assert sum(active_tasks(url) for url in urls) == 1
-        end = jobs.wait_for_the_end(job, _TRAINING_SECONDS)
-        wait_until(
-            lambda: sum(tasks_done(url, TRAIN) for url in urls) == done_before + copies + 1,
-            within_seconds=30,
-            what="every message done with",
-        )
-    assert (end["state"], end["attempts"], len(end["attempt_history"])) == ("promoted", 1, 1)
-    assert_one_end(jobs, job, end)
-    assert versions(platform) == before + 1
-
-
-@pytest.mark.timeout(300)
 def test_the_same_key_at_the_same_moment_gives_everybody_the_same_job(platform: Platform, jobs: Jobs) -> None:
     def post(_: int) -> httpx.Response:
         return httpx.post(
@@ -134,83 +82,87 @@ def test_the_same_key_at_the_same_moment_gives_everybody_the_same_job(platform: 
     assert_one_end(jobs, job, jobs.wait_for_the_end(job, _TRAINING_SECONDS))
 
 
-@pytest.mark.timeout(180)
-def test_two_beats_ask_twice_and_what_they_ask_for_is_done_once_a_period(platform: Platform, tmp_path: Path) -> None:
-    messages = 10
-    with another_beat(platform, tmp_path):
-        done_before, taken_before = upkeep_done(platform), periods_taken(platform)
+@pytest.mark.timeout(300)
+def test_a_duplicate_that_another_worker_takes_during_the_training_changes_nothing(platform: Platform) -> None:
+    jobs = Jobs(platform.client, "housing")
+    versions_before, runs_before = versions(platform, "housing"), trainings(platform, "housing")
+    with another_worker(platform) as second:
+        workers = (platform.settings.url("trainer-worker"), second)
+        job = jobs.ask("delivered to two workers")
+        wait_until(lambda: jobs.get(job)["percent"] > 0, within_seconds=60, what="the training")
+        [idle] = [worker for worker in workers if counted(worker, "worker_tasks_active") == 0]
+        done_before = deliveries_done(idle)
+        publish_again(platform, job, _DUPLICATES)
         wait_until(
-            lambda: upkeep_done(platform) >= done_before + messages,
-            within_seconds=KEEP_UP_SECONDS * messages,
-            what=f"{messages} messages",
+            lambda: deliveries_done(idle) >= done_before + _DUPLICATES,
+            within_seconds=60,
+            what="the other worker to be done with the duplicates",
         )
-        taken = periods_taken(platform)[len(taken_before) :]
-    assert len(taken) == len(set(taken))
-    assert len(taken) <= messages / 2 + 2  # two beats ask ten times in five periods, begun ones included
+        assert jobs.is_active(job), "the training was over before the duplicates were taken, which shows nothing"
+        end = jobs.wait_for_the_end(job, _TRAINING_SECONDS)
+    assert (end["state"], end["attempts"]) == ("promoted", 1)
+    assert_one_end(jobs, job, end)
+    assert versions(platform, "housing") == versions_before + 1
+    assert trainings(platform, "housing") == runs_before + 1
 
 
-@contextmanager
-def another_beat(platform: Platform, folder: Path) -> Iterator[None]:
-    """A second beat of the same stack, as a mistaken scaling would start it."""
-    own = {"MLPLATFORM_PORT": str(free_port()), "MLPLATFORM_BEAT_SCHEDULE": str(folder / "schedule")}
-    with another(beat_of(platform), own):
-        yield
+@pytest.mark.timeout(240)
+def test_two_beats_ask_twice_and_what_they_ask_for_is_done_once_a_period(platform: Platform, tmp_path: Path) -> None:
+    """A round of upkeep ends a run that is left open; the next one is left right after that, so each that was ended
+    stands for a round.
+    """
+    messages, ended = 10, 0
+    let_a_round_end_a_run(platform)
+    with another_beat(platform, tmp_path) as second:  # some seconds after the first, so that they do not ask as one
+        wait_until(lambda: has_asked(second), within_seconds=60, what="the second beat to ask, too", every=0.2)
+        let_a_round_end_a_run(platform)
+        done_before, taken_before = upkeep_done(platform), len(periods_taken(platform))
+        while upkeep_done(platform) < done_before + messages:
+            let_a_round_end_a_run(platform)
+            ended += 1
+        done, taken = upkeep_done(platform) - done_before, len(periods_taken(platform)) - taken_before
+    assert ended <= taken
+    assert done / 2 - 2 <= ended <= done / 2 + 2  # two beats ask ten times in five periods, begun ones included
 
 
-@contextmanager
-def another_worker(platform: Platform) -> Iterator[str]:
-    """A second worker that trains; where it tells its figures."""
-    first, *_ = [
-        process
-        for process in platform.processes()
-        if "trainer.worker" in process.cmdline() and process.environ().get("MLPLATFORM_QUEUE") == "training"
-    ]
-    port = free_port()
-    with another(first, {"MLPLATFORM_PORT": str(port)}):
-        yield f"http://127.0.0.1:{port}"
+@pytest.mark.timeout(300)
+def test_two_beats_bring_a_job_whose_worker_is_killed_to_one_end(
+    platform: Platform, jobs: Jobs, tmp_path: Path
+) -> None:
+    before = versions(platform)
+    with another_beat(platform, tmp_path) as second:
+        wait_until(lambda: has_asked(second), within_seconds=60, what="the second beat to ask, too", every=0.2)
+        job = jobs.ask("two beats look after it")
+        wait_until(lambda: jobs.get(job)["percent"] > 0, within_seconds=60, what="the training")
+        [worker, *_] = found(platform, WORKER, "training")
+        worker.kill()
+        end = jobs.wait_for_the_end(job, _TRAINING_SECONDS)
+    assert [attempt["outcome"] for attempt in end["attempt_history"]] == ["abandoned", "promoted"]
+    assert_one_end(jobs, job, end)
+    assert versions(platform) == before + 1
 
 
-@contextmanager
-def another(first: psutil.Process, own: Mapping[str, str]) -> Iterator[None]:
-    """A second process like one of the stack, but for a few settings."""
-    second = psutil.Popen(first.cmdline(), env={**first.environ(), **own}, cwd=first.cwd())
-    try:
-        yield
-    finally:
-        second.terminate()
-        second.wait(30)
+def let_a_round_end_a_run(platform: Platform) -> None:
+    """Leave a run open, and wait until the upkeep has ended it."""
+    run = leave_open(platform)
+    wait_until(
+        lambda: run not in open_runs(platform),
+        within_seconds=3 * KEEP_UP_SECONDS,
+        what="a round of upkeep",
+        every=0.2,
+    )
 
 
-def beat_of(platform: Platform) -> psutil.Process:
-    [beat] = [process for process in platform.processes() if "trainer.beat" in process.cmdline()]
-    return beat
+def has_asked(beat: str) -> bool:
+    with suppress(httpx.TransportError):
+        return counted(beat, "beat_tasks_published_total", task=KEEP_UP) > 0
+    return False
 
 
 def upkeep_done(platform: Platform) -> float:
     """How many messages the worker of the short tasks has done with."""
-    return tasks_done(platform.settings.url("trainer-upkeep"), KEEP_UP)
-
-
-def tasks_done(url: str, task: str) -> float:
-    return figure(url, f'mlplatform_worker_tasks_total{{outcome="succeeded",task="{task}"}}')
-
-
-def active_tasks(url: str) -> float:
-    return figure(url, "mlplatform_worker_tasks_active")
-
-
-def takes_tasks(url: str) -> bool:
-    """Whether a worker has its broker."""
-    try:
-        return figure(url, 'mlplatform_heartbeat_timestamp_seconds{process="trainer-worker"}') > 0
-    except httpx.TransportError:
-        return False
-
-
-def figure(url: str, series: str) -> float:
-    metrics = httpx.get(f"{url}/metrics").text
-    [value] = [line.removeprefix(f"{series} ") for line in metrics.splitlines() if line.startswith(f"{series} ")]
-    return float(value)
+    url = platform.settings.url("trainer-upkeep")
+    return counted(url, "worker_tasks_total", task=KEEP_UP, outcome="succeeded")
 
 
 def periods_taken(platform: Platform) -> list[int]:
