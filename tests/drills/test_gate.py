@@ -27,7 +27,7 @@ _ROUNDED_SECONDS = 0.1
 
 
 @pytest.mark.timeout(400)
-def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promoted(
+def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promoted_and_rolled_back(
     platform: Platform, tmp_path: Path
 ) -> None:
     """The stack's own worker is kept busy with houses while another one, whose data are wrong, trains on flowers."""
@@ -52,6 +52,10 @@ def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promo
     assert wanted_from_now_on(platform)["champion"] == champion
     assert csv_answers(platform) == answers
 
+    forced = {"version": end["version"], "reason": "to have something to be better than", "force": True}
+    platform.client.post("/models/iris/promote", json=forced).raise_for_status()
+    wait_until_it_answers(platform, end["version"])
+    worse_answers = csv_answers(platform)
     better = flowers.ask("labels are true")
     better_end = flowers.wait_for_the_end(better, _TRAINING_SECONDS)
     assert (better_end["state"], failed_checks(better_end)) == ("promoted", set())
@@ -59,6 +63,11 @@ def test_a_model_of_shuffled_labels_is_rejected_and_one_of_the_true_labels_promo
     assert better_end["metrics"]["holdout_accuracy"] > end["metrics"]["holdout_accuracy"]
     assert aliases(platform)["champion"] == better_end["version"]
     wait_until_it_answers(platform, better_end["version"])
+
+    for before, its_answers in ((end["version"], worse_answers), (champion, answers)):
+        platform.client.post("/models/iris/rollback", json={"reason": "a drill"}).raise_for_status()
+        wait_until_it_answers(platform, before)
+        assert csv_answers(platform) == its_answers
 
 
 def keep_the_first_worker_busy(houses: Jobs) -> str:
