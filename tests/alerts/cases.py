@@ -268,13 +268,21 @@ CASES = (
             "the other model's": {
                 'up{job="iris-predictor",instance="p"}': "1x60",
                 'up{job="housing-predictor",instance="p"}': "0x60",
-            }
+            },
+            "one has just come back": {
+                'up{job="iris-predictor",instance="p"}': "0x6 1x60",
+                'up{job="housing-predictor",instance="p"}': "1x60",
+            },
+            "the other has": {
+                'up{job="iris-predictor",instance="p"}': "1x60",
+                'up{job="housing-predictor",instance="p"}': "0x6 1x60",
+            },
         },
         resolves={
-            'up{job="iris-predictor",instance="p"}': "0x30 1x30",
-            'up{job="housing-predictor",instance="p"}': "1x60",
+            'up{job="iris-predictor",instance="p"}': "0x30 1x60",
+            'up{job="housing-predictor",instance="p"}': "1x90",
         },
-        over="7m",
+        over="13m",
         without_data=True,
     ),
     Case(
