@@ -66,7 +66,7 @@ def write_prometheus_config(settings: Settings, state: State) -> Path:
     Redis and nginx have no exporter here, and there is no Alertmanager: alerts show in Prometheus only.
     """
     path = state.folder("prometheus") / "prometheus.yml"
-    rules = sorted(str(file) for file in (_MONITORING / "rules").glob("*.yml") if file.name != "redis.yml")
+    rules = sorted(str(file) for file in (_MONITORING / "rules").glob("*.yml"))
     ports = {_JOBS.get(process, process): settings.ports[process] for process in _WATCHED}
     config = {
         "global": {"scrape_interval": "10s", "scrape_timeout": "5s", "evaluation_interval": "10s"},

@@ -110,6 +110,17 @@ MODELS = (
         ),
     ),
     Panel(
+        "Predictions that met a bug",
+        "reqps",
+        (
+            (
+                "sum by (model, version, variant) (rate(mlplatform_prediction_failures_total[$__rate_interval]))",
+                "{{model}} {{version}} {{variant}}",
+            ),
+        ),
+        about="By the version that was to answer: one that alone fails is to be rolled back.",
+    ),
+    Panel(
         "Time to answer, in the predictor",
         "s",
         tuple(
@@ -416,7 +427,6 @@ INFRASTRUCTURE = (
                 ),
                 "{{task}}",
             ),
-            ("sum(mlplatform_worker_tasks_active)", "active"),
         ),
     ),
     Panel(
@@ -438,11 +448,12 @@ INFRASTRUCTURE = (
         (("nginx_connections_active", "active"), ("nginx_connections_waiting", "waiting")),
     ),
     Panel(
-        "MLflow and Postgres answer",
+        "MLflow, Postgres and Redis answer",
         "none",
         (
             ("min by (model) (mlplatform_registry_reachable)", "MLflow, from {{model}}"),
             ("max(mlplatform_database_reachable)", "Postgres, from the trainer"),
+            ("min by (model) (mlplatform_events_connected)", "Redis, to {{model}}"),
         ),
     ),
     Panel(
@@ -513,7 +524,14 @@ INFRASTRUCTURE = (
                 "sum by (job, route, code) (rate(mlplatform_http_requests_total[$__rate_interval])) > 0",
                 "{{job}} {{route}} {{code}}",
             ),
-            ("sum by (job) (mlplatform_http_requests_in_flight)", "{{job}} in flight"),
+        ),
+    ),
+    Panel(
+        "Under way",
+        "none",
+        (
+            ("sum by (job) (mlplatform_worker_tasks_active)", "{{job}}: tasks"),
+            ("sum by (job) (mlplatform_http_requests_in_flight)", "{{job}}: requests other than predictions"),
         ),
     ),
     Panel(

@@ -268,13 +268,21 @@ CASES = (
             "the other model's": {
                 'up{job="iris-predictor",instance="p"}': "1x60",
                 'up{job="housing-predictor",instance="p"}': "0x60",
-            }
+            },
+            "one has just come back": {
+                'up{job="iris-predictor",instance="p"}': "0x6 1x60",
+                'up{job="housing-predictor",instance="p"}': "1x60",
+            },
+            "the other has": {
+                'up{job="iris-predictor",instance="p"}': "1x60",
+                'up{job="housing-predictor",instance="p"}': "0x6 1x60",
+            },
         },
         resolves={
-            'up{job="iris-predictor",instance="p"}': "0x30 1x30",
-            'up{job="housing-predictor",instance="p"}': "1x60",
+            'up{job="iris-predictor",instance="p"}': "0x30 1x60",
+            'up{job="housing-predictor",instance="p"}': "1x90",
         },
-        over="7m",
+        over="13m",
         without_data=True,
     ),
     Case(
@@ -484,13 +492,13 @@ CASES = (
     _event("CacheCorrupt", _REPAIRS, minutes=60),
     Case(
         "ChampionOld",
-        fires={_CHAMPION_SINCE: "1x4400"},
+        fires={_CHAMPION_SINCE: "1x2200"},
         at="2162h",
         before="2161h",
-        silent={"it is younger": {_CHAMPION_SINCE: "200000x4400"}, "there is none": {_CHAMPION_SINCE: "0x4400"}},
-        resolves={_CHAMPION_SINCE: "1x4324 7783200x10"},
+        silent={"it is younger": {_CHAMPION_SINCE: "200000x2200"}, "there is none": {_CHAMPION_SINCE: "0x2200"}},
+        resolves={_CHAMPION_SINCE: "1x2162 7783200x10"},
         over="2164h",
-        interval="30m",
+        interval="1h",
     ),
     _absent("TrainerDown", 'up{job="trainer",instance="t"}', at="130s", before="110s"),
     Case(

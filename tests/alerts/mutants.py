@@ -26,8 +26,9 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
             if float(moved) != float(found[0]):
                 faulty = expression[: found.start()] + moved + expression[found.end() :]
                 yield f"{moved} for {found[0]}", {**rule, "expr": faulty}
-    if "for" in rule:
-        yield "without patience", {key: value for key, value in rule.items() if key != "for"}
+    for key, fault in (("for", "without patience"), ("keep_firing_for", "over at once")):
+        if key in rule:
+            yield fault, {name: value for name, value in rule.items() if name != key}
 
 
 def _groups(expression: str) -> Iterator[tuple[int, int]]:

@@ -42,7 +42,11 @@ def test_a_rule_without_a_condition_or_its_patience_or_with_another_bound_fails_
 
 
 def test_conditions_are_found_wherever_they_are_and_bounds_are_halved_and_doubled() -> None:
-    rule = {"expr": 'f(a > 4 or b{c="x or y"} unless d, "e and f") and on (m) absent(g > time() - 60)', "for": "1m"}
+    rule = {
+        "expr": 'f(a > 4 or b{c="x or y"} unless d, "e and f") and on (m) absent(g > time() - 60)',
+        "for": "1m",
+        "keep_firing_for": "2m",
+    }
     assert [fault for fault, _ in mutants(rule)] == [
         'without f(a > 4 or b{c="x or y"} unless d, "e and f")',
         "without absent(g > time() - 60)",
@@ -54,6 +58,7 @@ def test_conditions_are_found_wherever_they_are_and_bounds_are_halved_and_double
         "30 for 60",
         "120 for 60",
         "without patience",
+        "over at once",
     ]
     assert [faulty["expr"] for _, faulty in mutants(rule)][:3] == [
         " absent(g > time() - 60)",

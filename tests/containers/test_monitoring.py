@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from tests.helpers import hostile
 from tests.helpers.compose import BODIES, Stack, say
 from tests.helpers.exposed import documented
-from tests.helpers.expressions import metrics_in, of_dashboards, of_rules, of_runbooks
+from tests.helpers.expressions import metrics_in, of_dashboards, of_rules, of_runbooks, selectors_in
 from tests.helpers.prometheus import Prometheus, Receiver, inhibited
 from tests.helpers.steady_load import SteadyLoad
 from tests.helpers.waiting import wait_until
@@ -132,7 +132,13 @@ def challenged(stack: Stack, client: httpx.Client) -> Iterator[None]:
 @pytest.mark.usefixtures("challenged")
 def test_every_expression_has_data_and_every_metric_is_there(prometheus: Prometheus, client: httpx.Client) -> None:
     recorded = {name: expression for name, expression in of_rules() if name not in ALERTS}
-    expected = (*recorded.items(), *of_dashboards())
+    asked = [
+        (f"{name}: {selector}", selector)
+        for name, expression in of_rules()
+        if name in ALERTS  # which are silent, so that they have no data as a whole
+        for selector in sorted(selectors_in(expression))
+    ]
+    expected = (*recorded.items(), *asked, *of_dashboards())
     waiting = [(where, expression) for where, expression in expected if where not in WITHOUT_DATA]
 
     def has_data() -> bool:
@@ -140,7 +146,7 @@ def test_every_expression_has_data_and_every_metric_is_there(prometheus: Prometh
         for model in BODIES:
             predict(client, model)
             client.post(f"/predict/{model}", content=b"{", headers={"Content-Type": "application/json"})
-        waiting = [(where, expression) for where, expression in waiting if not prometheus.query(expression)]
+        waiting = [(where, expression) for where, expression in waiting if not prometheus.has_data(expression)]
         return not waiting
 
     with suppress(TimeoutError):
@@ -231,12 +237,40 @@ def await_page(prometheus: Prometheus, receiver: Receiver, alert: str, *, since:
     assert receiver.told("/page", since=since) == {alert}, prometheus.firing()
 
 
+def await_end(prometheus: Prometheus, receiver: Receiver, alert: str, *, since: float, within_seconds: float) -> None:
+    """Until the receiver is told that it is over; no other page may have reached it all the while."""
+    mended = time.time()
+    wait_until(
+        lambda: alert in receiver.told("/page", since=since, status="resolved"),
+        within_seconds=within_seconds,
+        what=f"the end of a page: {alert}",
+        every=1,
+    )
+    say(f"{alert} was over {time.time() - mended:.0f} s after it was mended")
+    assert receiver.told("/page", since=since) == {alert}, prometheus.firing()
+
+
 @pytest.mark.usefixtures("calm")
 def test_redis_that_stopped_is_paged(stack: Stack, prometheus: Prometheus, receiver: Receiver) -> None:
     began = time.time()
-    stack.compose("stop", "redis")
-    await_page(prometheus, receiver, "RedisDown", since=began, within_seconds=120)
-    stack.compose("start", "redis")
+    try:
+        stack.compose("stop", "redis")
+        await_page(prometheus, receiver, "RedisDown", since=began, within_seconds=120)
+    finally:
+        stack.compose("start", "redis")
+    await_end(prometheus, receiver, "RedisDown", since=began, within_seconds=180)
+
+
+@pytest.mark.usefixtures("calm")
+def test_an_exporter_that_stopped_is_no_page(stack: Stack, prometheus: Prometheus, receiver: Receiver) -> None:
+    began = time.time()
+    try:
+        stack.compose("stop", "redis-exporter")
+        ticket = 'ALERTS{alertname="ScrapeFails",alertstate="firing",job="redis"}'
+        wait_until(lambda: prometheus.has_data(ticket), within_seconds=400, what="a ticket of it", every=1)
+    finally:
+        stack.compose("start", "redis-exporter")
+    assert receiver.told("/page", since=began) == set()
 
 
 @pytest.mark.usefixtures("calm")
@@ -260,11 +294,15 @@ def test_a_broken_model_is_paged(
             },
         ).json()["model_version"]["version"]
     began = time.time()
-    promoted = client.post("/models/iris/promote", json={"version": broken, "reason": "to see it refused"})
-    assert promoted.status_code == 200, promoted.text
-    await_page(prometheus, receiver, "VersionNotTakenUp", since=began, within_seconds=180)
-    assert predict(client, "iris").json()["version"] == served
-    assert client.post("/models/iris/rollback", json={"reason": "it was broken"}).status_code == 200
+    try:
+        promoted = client.post("/models/iris/promote", json={"version": broken, "reason": "to see it refused"})
+        assert promoted.status_code == 200, promoted.text
+        await_page(prometheus, receiver, "VersionNotTakenUp", since=began, within_seconds=180)
+        assert predict(client, "iris").json()["version"] == served
+    finally:
+        rolled_back = client.post("/models/iris/rollback", json={"reason": "it was broken"})
+    assert rolled_back.status_code == 200, rolled_back.text
+    await_end(prometheus, receiver, "VersionNotTakenUp", since=began, within_seconds=180)
 
 
 _ERRORS = """
@@ -295,28 +333,34 @@ def test_errors_that_eat_the_budget_are_paged(stack: Stack, prometheus: Promethe
         assert any("500" in (failure.trouble or "") for failure in load.failures)
     finally:
         bad.remove(force=True)
+    # Five minutes have to pass until nothing of it is seen.
+    await_end(prometheus, receiver, "AvailabilityBudgetBurnsFast", since=began, within_seconds=480)
 
 
+@pytest.mark.usefixtures("calm")
 def test_a_predictor_that_stopped_is_paged(stack: Stack, prometheus: Prometheus, receiver: Receiver) -> None:
-    """And what its clients see is not told beside it. The last of the faults: the budget burns on for half an hour."""
+    """And what its clients see is not told beside it, nor when it is back and the budget burns on for minutes."""
     began = time.time()
-    with SteadyLoad(stack.ports["GATEWAY_PORT"], "/predict/iris", BODIES["iris"], per_second=5):
-        stack.compose("stop", "iris-predictor")
-        await_page(prometheus, receiver, "PredictorDown", since=began, within_seconds=120)
-        wait_until(
-            lambda: "AvailabilityBudgetBurnsFast" in prometheus.firing(),
-            within_seconds=120,
-            what="the budget burns",
-            every=1,
-        )
-        wait_until(
-            lambda: "AvailabilityBudgetBurnsFast" in inhibited(stack),
-            within_seconds=60,
-            what="Alertmanager knows and keeps it to itself",
-            every=1,
-        )
-        assert receiver.told("/page", since=began) == {"PredictorDown"}
-    stack.compose("start", "iris-predictor")
+    try:
+        with SteadyLoad(stack.ports["GATEWAY_PORT"], "/predict/iris", BODIES["iris"], per_second=5):
+            stack.compose("stop", "iris-predictor")
+            await_page(prometheus, receiver, "PredictorDown", since=began, within_seconds=120)
+            wait_until(
+                lambda: "AvailabilityBudgetBurnsFast" in prometheus.firing(),
+                within_seconds=120,
+                what="the budget burns",
+                every=1,
+            )
+            wait_until(
+                lambda: "AvailabilityBudgetBurnsFast" in inhibited(stack),
+                within_seconds=60,
+                what="Alertmanager knows and keeps it to itself",
+                every=1,
+            )
+    finally:
+        stack.compose("start", "iris-predictor")
+    await_end(prometheus, receiver, "PredictorDown", since=began, within_seconds=600)
+    assert prometheus.firing() == set()
 
 
 def test_the_dead_mans_switch_is_told_all_along(receiver: Receiver) -> None:

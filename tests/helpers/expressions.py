@@ -11,6 +11,7 @@ from tests.helpers.promtool import ROOT, RULES
 RUNBOOKS = ROOT / "docs" / "runbooks.md"
 
 _METRIC = re.compile(r"\b(?:mlplatform|process|python|redis|nginx|prometheus|alertmanager)_[a-z0-9_]+")
+_SELECTOR = re.compile(rf"(?:{_METRIC.pattern}|\b[a-z]+:[a-z_]+:[a-z0-9_]+|\bup\b)(?:\{{[^}}]*\}})?")
 _OF_HISTOGRAMS = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -43,3 +44,8 @@ def metrics_in(expression: str) -> set[str]:
     """Under the names that docs/metrics.md has for ours."""
     found = set(_METRIC.findall(expression))
     return {_OF_HISTOGRAMS.sub("", name) if name.startswith("mlplatform_") else name for name in found}
+
+
+def selectors_in(expression: str) -> set[str]:
+    """What is looked up: names of series with the labels that they must have."""
+    return set(_SELECTOR.findall(expression))

@@ -28,6 +28,10 @@ class Prometheus:
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
         return list(answer["data"]["result"])
 
+    def has_data(self, expression: str) -> bool:
+        """Whether there is a series with a number; NaN is what a share of nothing is."""
+        return any(series["value"][1] != "NaN" for series in self.query(expression))
+
     def value(self, expression: str) -> float:
         """Of a single series; 0 of none."""
         series = self.query(expression)
@@ -87,8 +91,8 @@ class Receiver:
         network.disconnect(self.container)
         network.connect(self.container, aliases=[self.NAME])
 
-    def told(self, path: str, *, since: float) -> set[str]:
-        """The alerts that it was told have begun to fire since a moment."""
+    def told(self, path: str, *, since: float, status: str = "firing") -> set[str]:
+        """The alerts of which it was told that they fire, or are `resolved`, and that began to since a moment."""
         lines = self.container.logs(stdout=True, stderr=False, since=int(since)).decode().splitlines()
         notes = [json.loads(line) for line in lines]
         return {
@@ -96,7 +100,7 @@ class Receiver:
             for note in notes
             if note["path"] == path
             for alert in note["alerts"]
-            if alert["status"] == "firing" and (note["path"] == "/watchdog" or _moment(alert["startsAt"]) >= since)
+            if alert["status"] == status and (note["path"] == "/watchdog" or _moment(alert["startsAt"]) >= since)
         }
 
     def remove(self) -> None:

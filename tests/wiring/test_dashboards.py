@@ -1,6 +1,7 @@
 """The dashboards are what their source says, and such that Grafana takes them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from monitoring.grafana.__main__ import FOLDER, as_text
-from monitoring.grafana.panels import DASHBOARDS
+from monitoring.grafana.panels import DASHBOARDS, Panel
 
 GRAFANA = Path(__file__).parents[2] / "monitoring" / "grafana"
 KINDS = {"timeseries", "stat", "heatmap"}
@@ -58,6 +59,27 @@ def test_panels_have_a_title_a_unit_queries_with_legends_and_a_place_of_their_ow
         assert max(x for x, _ in cells) < 24
         assert not cells & taken, panel["title"]
         taken |= cells
+
+
+PANELS = [panel for _, panels in DASHBOARDS.values() for panel in panels]
+OTHER_UNITS = {
+    "Processor": "seconds in a second are cores",
+    "Redis: commands and clients": "two small numbers side by side, named in the legend",
+}
+
+
+def fits(unit: str, expression: str) -> bool:
+    """Whether what an expression makes can have the unit, as far as the names of its metrics tell."""
+    per_second = unit.endswith("ps")
+    is_rate = bool(re.fullmatch(r"[^/]*\brate\([^/]*|[a-z_:]+:rate5m", expression)) and "quantile" not in expression
+    is_bytes = bool(re.search(r"_bytes\b", expression)) and "/" not in expression
+    return ("_seconds" in expression, is_rate, is_bytes) == (unit == "s", per_second, unit == "bytes")
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.title)
+def test_whatever_is_in_a_panel_has_its_unit(panel: Panel) -> None:
+    wrong = [expression for expression, _ in panel.queries if not fits(panel.unit, expression)]
+    assert bool(wrong) is (panel.title in OTHER_UNITS), wrong
 
 
 @dashboards

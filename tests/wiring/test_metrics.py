@@ -88,6 +88,13 @@ def test_rules_dashboards_and_runbooks_name_only_metrics_that_there_are() -> Non
     assert {metric: where for metric, where in named.items() if metric not in documented()} == {}
 
 
+def test_every_metric_is_looked_at_by_a_rule_a_panel_or_a_runbook() -> None:
+    looked_at = {
+        metric for _, expression in (*of_rules(), *of_dashboards(), *of_runbooks()) for metric in metrics_in(expression)
+    }
+    assert documented().keys() - looked_at == set()
+
+
 def test_rules_name_only_rules_that_there_are() -> None:
     recorded = {name for name, _ in of_rules()}
     used = {
