@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.local.settings import PORT_SETTINGS
 from mlplatform.contracts import CONTRACTS, Contract
@@ -55,6 +56,27 @@ def test_a_model_counts_in_the_gateways_health(contract: Contract) -> None:
     script = (ROOT / "services" / "gateway" / "health.js").read_text()
     (predictors,) = re.findall(r"^const PREDICTORS = \[(.*)\];$", script, re.MULTILINE)
     assert f"'{contract.model}-predictor'" in predictors
+
+
+@contracts
+def test_a_model_is_counted_by_the_gateway(contract: Contract) -> None:
+    script = (ROOT / "services" / "gateway" / "metrics.js").read_text()
+    (routes,) = re.findall(r"^const ROUTES = \[(.*)\];$", script, re.MULTILINE)
+    assert f"'/predict/{contract.model}'" in routes
+
+
+@contracts
+def test_a_predictor_is_watched_and_missed(contract: Contract) -> None:
+    jobs = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert f"{contract.model}-predictor" in {job["job_name"] for job in jobs}
+    groups = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "rules" / "serving.yml").read_text())["groups"]
+    missed = {
+        rule["labels"]["model"]: rule["expr"]
+        for group in groups
+        for rule in group["rules"]
+        if rule["alert"] == "PredictorDown"
+    }
+    assert f'job="{contract.model}-predictor"' in missed[contract.model]
 
 
 @contracts
