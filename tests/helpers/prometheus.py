@@ -91,8 +91,10 @@ class Receiver:
         network.disconnect(self.container)
         network.connect(self.container, aliases=[self.NAME])
 
-    def told(self, path: str, *, since: float, status: str = "firing") -> set[str]:
-        """The alerts of which it was told that they fire, or are `resolved`, and that began to since a moment."""
+    def told(self, path: str, *, since: float, status: str = "firing", besides: str | None = None) -> set[str]:
+        """The alerts of which it was told that they fire, or are `resolved`, and that began to since a moment; without
+        those of a model besides.
+        """
         lines = self.container.logs(stdout=True, stderr=False, since=int(since)).decode().splitlines()
         notes = [json.loads(line) for line in lines]
         return {
@@ -100,7 +102,9 @@ class Receiver:
             for note in notes
             if note["path"] == path
             for alert in note["alerts"]
-            if alert["status"] == status and (note["path"] == "/watchdog" or _moment(alert["startsAt"]) >= since)
+            if (besides is None or alert["labels"].get("model") != besides)
+            and alert["status"] == status
+            and (note["path"] == "/watchdog" or _moment(alert["startsAt"]) >= since)
         }
 
     def remove(self) -> None:

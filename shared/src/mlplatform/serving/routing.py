@@ -87,7 +87,7 @@ class Router:
             raise error
         self._rollout.fell_back("failed")
         self._shadows.witness.seen.failed += 1
-        if (untold := self._throttle.admit("challenger")) is not None:
+        if (untold := self._throttle.admit(failed.version)) is not None:
             reason = f"{type(error).__name__}: {error}"
             _log.warning("the challenger failed", version=failed.version, error=reason, untold=untold)
         return self._slot.get()

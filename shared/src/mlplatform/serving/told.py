@@ -30,7 +30,7 @@ class ToldEndpoint(PredictEndpoint):
         answer = super()._refusal(request, error)
         if isinstance(error, PlatformError):
             self._tell(request, answer.status, reason_of(type(error)))
-        elif (untold := self._throttle.admit(type(error).__name__)) is not None:
+        elif (untold := self._throttle.admit(_kind(request, error))) is not None:
             _log.error("prediction failed", **self._facts(request, answer.status), untold=untold, exc_info=error)
         return answer
 
@@ -57,3 +57,8 @@ class ToldEndpoint(PredictEndpoint):
             "variant": request.live.variant if request.live else None,
             "status": int(status),
         }
+
+
+def _kind(request: Request, error: Exception) -> str:
+    """One version's bug must not hide another's."""
+    return f"{type(error).__name__} {request.live.version if request.live else ''}"

@@ -102,6 +102,7 @@ class AnswerTally(Collector):
 
     def expect(self, version: str, variant: str) -> _OfVersion:
         """Begin at zero for a version that is about to serve."""
+        self._unloaded_at.pop(version, None)
         return self._of_version.setdefault((version, variant), _OfVersion(self._labels, self._bounds))
 
     def note(
@@ -142,7 +143,7 @@ class AnswerTally(Collector):
         }
         for key in list(self._of_version):
             if now - self._unloaded_at.get(key[0], now) >= REMEMBERED_SECONDS:
-                del self._of_version[key]
+                self._of_version.pop(key, None)  # unless another look was quicker
 
     def collect(self) -> Iterable[Metric]:
         if self._loaded:

@@ -1,6 +1,7 @@
 """Keeps a flood of like events from filling a log."""
 
 from collections.abc import Callable
+from threading import Lock
 from time import monotonic
 
 _MOST = 10
@@ -30,18 +31,20 @@ class Throttle:
         self._seconds = seconds
         self._now = now
         self._windows: dict[str, _Window] = {}
+        self._lock = Lock()  # the event loop and the threads beside it tell
 
     def admit(self, kind: str) -> int | None:
         """How many were left out before this one, if it is to be told; none if it is not. Kinds must be few."""
-        now = self._now()
-        window = self._windows.get(kind)
-        if window is None:
-            window = self._windows[kind] = _Window(now)
-        elif now - window.began >= self._seconds:
-            window.began, window.told = now, 0
-        if window.told == self._most:
-            window.untold += 1
-            return None
-        window.told += 1
-        untold, window.untold = window.untold, 0
-        return untold
+        with self._lock:
+            now = self._now()
+            window = self._windows.get(kind)
+            if window is None:
+                window = self._windows[kind] = _Window(now)
+            elif now - window.began >= self._seconds:
+                window.began, window.told = now, 0
+            if window.told == self._most:
+                window.untold += 1
+                return None
+            window.told += 1
+            untold, window.untold = window.untold, 0
+            return untold

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mlplatform.errors import PlatformError
 from trainer.jobs.job import Job, JobEvent
 from trainer.jobs.store import JobStore
 
@@ -24,25 +23,27 @@ class News(NamedTuple):
 class _Listener:
     job_id: str
     seen: int
-    heard: "asyncio.Queue[News | PlatformError]" = field(default_factory=asyncio.Queue)
+    heard: "asyncio.Queue[News | Exception]" = field(default_factory=asyncio.Queue)
+    is_over: bool = False
 
     async def news(self) -> News:
         """The next that there is.
 
         Raises:
-            DatabaseUnavailable: nobody can say.
+            DatabaseUnavailable: nobody can say; so with whatever else a look failed of.
         """
         said = await self.heard.get()
-        if isinstance(said, PlatformError):
-            raise said
+        if isinstance(said, Exception):
+            raise said.with_traceback(None)  # others raise it, too
         return said
 
     def tell(self, job: Job, events: list[JobEvent]) -> None:
         fresh = [event for event in events if event.sequence > self.seen]
         if fresh:
             self.seen = fresh[-1].sequence
-        if fresh or not job.state.is_active:
+        if fresh or not (job.state.is_active or self.is_over):
             self.heard.put_nowait(News(job, fresh))
+        self.is_over = not job.state.is_active
 
 
 class Lookout:
@@ -88,7 +89,7 @@ class Lookout:
                 after[listener.job_id] = min(listener.seen, after.get(listener.job_id, listener.seen))
             try:
                 found = await asyncio.to_thread(self._jobs.news, after)
-            except PlatformError as error:
+            except Exception as error:  # noqa: BLE001 # whoever listens is told, and the next look may find out more
                 for listener in asking:
                     listener.heard.put_nowait(error)
                 continue
