@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -237,7 +237,19 @@ def await_page(prometheus: Prometheus, receiver: Receiver, alert: str, *, since:
     assert receiver.told("/page", since=since) == {alert}, prometheus.firing()
 
 
-def await_end(prometheus: Prometheus, receiver: Receiver, alert: str, *, since: float, within_seconds: float) -> None:
+# The budget's longer windows: a page of its own, once its cause and what burns faster are told to be over, if many asked.
+AFTERWARDS = {"AvailabilityBudgetBurns"}
+
+
+def await_end(
+    prometheus: Prometheus,
+    receiver: Receiver,
+    alert: str,
+    *,
+    since: float,
+    within_seconds: float,
+    afterwards: Collection[str] = (),
+) -> None:
     """Until the receiver is told that it is over; no other page may have reached it all the while."""
     mended = time.time()
     wait_until(
@@ -247,7 +259,7 @@ def await_end(prometheus: Prometheus, receiver: Receiver, alert: str, *, since: 
         every=1,
     )
     say(f"{alert} was over {time.time() - mended:.0f} s after it was mended")
-    assert receiver.told("/page", since=since) == {alert}, prometheus.firing()
+    assert receiver.told("/page", since=since) - {*afterwards} == {alert}, prometheus.firing()
 
 
 @pytest.mark.usefixtures("calm")
@@ -334,12 +346,20 @@ def test_errors_that_eat_the_budget_are_paged(stack: Stack, prometheus: Promethe
     finally:
         bad.remove(force=True)
     # Five minutes have to pass until nothing of it is seen.
-    await_end(prometheus, receiver, "AvailabilityBudgetBurnsFast", since=began, within_seconds=480)
+    await_end(
+        prometheus,
+        receiver,
+        "AvailabilityBudgetBurnsFast",
+        since=began,
+        within_seconds=480,
+        afterwards=AFTERWARDS,
+    )
 
 
-@pytest.mark.usefixtures("calm")
 def test_a_predictor_that_stopped_is_paged(stack: Stack, prometheus: Prometheus, receiver: Receiver) -> None:
-    """And what its clients see is not told beside it, nor when it is back and the budget burns on for minutes."""
+    """And what its clients see is not told beside it, nor when it is back and the budget burns on for minutes. The last of
+    the faults: the other model's budget may burn for half an hour after the one before.
+    """
     began = time.time()
     try:
         with SteadyLoad(stack.ports["GATEWAY_PORT"], "/predict/iris", BODIES["iris"], per_second=5):
@@ -359,8 +379,14 @@ def test_a_predictor_that_stopped_is_paged(stack: Stack, prometheus: Prometheus,
             )
     finally:
         stack.compose("start", "iris-predictor")
-    await_end(prometheus, receiver, "PredictorDown", since=began, within_seconds=600)
-    assert prometheus.firing() == set()
+    await_end(
+        prometheus,
+        receiver,
+        "PredictorDown",
+        since=began,
+        within_seconds=600,
+        afterwards=AFTERWARDS,
+    )
 
 
 def test_the_dead_mans_switch_is_told_all_along(receiver: Receiver) -> None:
