@@ -1,12 +1,9 @@
 """What the API logs of a request."""
 
 import json
-import logging
-from collections.abc import Iterator
 
 import httpx
 import pytest
-import structlog
 from sqlalchemy import Engine
 
 from mlplatform.telemetry.logging import configure_logging
@@ -17,18 +14,9 @@ from trainer.jobs import JobStore
 from trainer.promotions.ledger import Ledger
 from trainer.testing import InMemoryModels, InMemoryQueue, InMemoryReplicas
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("restored_logging")]
 
 HEADERS = {"X-Request-ID": "request-to-find", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("is_up", [True, False], ids=["broker is up", "broker is away"])

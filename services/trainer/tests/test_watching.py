@@ -24,7 +24,7 @@ def test_a_task_that_was_ended_at_its_hard_limit_has_failed(name: str, outcome: 
     app.conf.task_acks_late = True
     watch_worker(app, WorkerMetrics(collectors, "trainer-upkeep", [name]), Exposition(collectors, "127.0.0.1", 0))
     task = app.task(name=name)(do_nothing)
-    connection: Any = Connection("memory://")  # type: ignore[no-untyped-call]
+    connection: Any = Connection("memory://")  # type: ignore[no-untyped-call] # kombu ships few types
     with closing(connection), connection.channel() as channel:
         request = task.Request(message_to(name, channel), app=app, on_ack=lambda *_: None)
         request.time_start = 1.0
@@ -36,6 +36,6 @@ def test_a_task_that_was_ended_at_its_hard_limit_has_failed(name: str, outcome: 
 
 def message_to(task: str, channel: object) -> Any:  # noqa: ANN401 # kombu ships few types
     headers = {"id": "1", "task": task, "lang": "py"}
-    return Message(  # type: ignore[no-untyped-call]
+    return Message(  # type: ignore[no-untyped-call] # kombu ships few types
         "[[], {}, {}]", channel=channel, headers=headers, content_type="application/json", content_encoding="utf-8"
     )

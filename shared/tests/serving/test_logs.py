@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import structlog
 from fastapi import FastAPI
 from shared.tests.conftest import Publish
 
@@ -20,20 +17,11 @@ from mlplatform.settings import PredictorSettings
 from mlplatform.telemetry.logging import configure_logging
 from mlplatform.testing import InMemoryRegistry
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("restored_logging")]
 
 # Values that can be nothing else.
 ROW = {**HOUSING.example, "MedInc": 7.123456789, "Population": 98765.4321}
 HEADERS = {"X-Request-ID": "request-to-find", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
 
 
 async def test_no_feature_is_logged_whatever_becomes_of_the_request(
