@@ -20,7 +20,7 @@ from trainer.errors import (
 from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of, unwanted
 from trainer.promotions.ledger import Ledger, Together, alone
 from trainer.promotions.ramp import Ramp, TrafficPlan
-from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry
+from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
 
 class TrafficControl:
@@ -51,7 +51,7 @@ class TrafficControl:
             VersionRejected, VersionRolledBack: the gate or somebody did not want it, and `force` is not given.
             ChallengerMissing: there is no champion to challenge.
         """
-        self._ledger.verified(contract, version)
+        found = self._ledger.verified(contract, version)
 
         def decide(entries: Sequence[Entry]) -> Entry:
             champion = _champion(contract, entries)
@@ -61,7 +61,7 @@ class TrafficControl:
             if now and now.challenger == version:
                 return entries[-1]
             if not force:
-                self._expect_wanted(contract, version, entries)
+                _expect_wanted(contract, found, entries)
             plan = TrafficPlan(challenger=version, challenger_percent=0, salt=uuid4().hex)
             return next_entry(
                 contract.model,
@@ -132,7 +132,7 @@ class TrafficControl:
         def decide(entries: Sequence[Entry]) -> Entry:
             plan = self._plan(contract, entries)
             if ramp.promotes and not _was_forced(plan.challenger, entries):
-                self._expect_wanted(contract, plan.challenger, entries)
+                _expect_wanted(contract, self._ledger.verified(contract, plan.challenger), entries)
             if plan.ramp:
                 raise RampInProgress(f"a ramp of {contract.model} is under way; end it first")
             first = next((step for step in ramp.steps if step >= plan.challenger_percent), ramp.steps[-1])
@@ -197,13 +197,6 @@ class TrafficControl:
         entries = self._ledger.entries(contract)
         return entries[-1] if entries and entries[-1].traffic and entries[-1].traffic.ramp else None
 
-    def _expect_wanted(self, contract: Contract, version: str, entries: Sequence[Entry]) -> None:
-        """Neither the gate nor a rollback has said no to it."""
-        if self._ledger.verified(contract, version)["tags"].get(VERDICT_TAG) == REJECTED:
-            raise VersionRejected(f"the gate rejected version {version} of {contract.model}; force it if it must be")
-        if version in rolled_back(entries):
-            raise VersionRolledBack(f"version {version} of {contract.model} was rolled back; force it if it must be")
-
     def _plan(self, contract: Contract, entries: Sequence[Entry], *, is_end: bool = False) -> TrafficPlan:
         """What the challenger has now, nothing once time is up; what the history says goes before the alias."""
         champion, now = _champion(contract, entries), traffic_of(entries)
@@ -221,6 +214,15 @@ def _champion(contract: Contract, entries: Sequence[Entry]) -> str:
     if not entries:
         raise ChallengerMissing(f"{contract.model} has no champion beside which there could be a challenger")
     return entries[-1].after
+
+
+def _expect_wanted(contract: Contract, found: Version, entries: Sequence[Entry]) -> None:
+    """Neither the gate nor a rollback has said no to it."""
+    version = found["version"]
+    if found["tags"].get(VERDICT_TAG) == REJECTED:
+        raise VersionRejected(f"the gate rejected version {version} of {contract.model}; force it if it must be")
+    if version in rolled_back(entries):
+        raise VersionRolledBack(f"version {version} of {contract.model} was rolled back; force it if it must be")
 
 
 def _was_forced(version: str, entries: Sequence[Entry]) -> bool:
