@@ -6,6 +6,7 @@ from trainer.promotions.history import (
     BEGINNING,
     Action,
     Entry,
+    chosen_at,
     first_break,
     held_since,
     live_at,
@@ -118,3 +119,19 @@ def test_what_was_live_is_known_for_every_moment() -> None:
     assert live_at(entries, NOON) == entries[0]
     assert live_at(entries, NOON + timedelta(seconds=59)) == entries[0]
     assert live_at(entries, NOON + timedelta(days=1)) == entries[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "minute"),
+    [
+        (["+7"], 0),
+        (["+6", "+7", "+8"], 1),
+        (["+6", "+7", "-6"], 1),
+        (["+7", "+8", "-7"], 2),  # who rolls back has looked whether it is there
+        (["+7", "+7"], 1),
+        (["+6"], None),
+        ([], None),
+    ],
+)
+def test_a_champion_was_there_when_it_was_last_made_so(changes: list[str], minute: int | None) -> None:
+    assert chosen_at(history(*changes), "7") == (None if minute is None else NOON + timedelta(minutes=minute))

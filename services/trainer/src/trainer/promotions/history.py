@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
@@ -154,6 +155,21 @@ def unwanted(entries: Sequence[Entry]) -> set[str]:
     last = next((entry for entry in reversed(entries) if entry.traffic), None)
     withdrawn = {last.traffic.challenger} if last and last.traffic and last.action is Action.WITHDRAW else set()
     return rolled_back(entries) | withdrawn
+
+
+def chosen_at(entries: Sequence[Entry], version: str) -> datetime | None:
+    """When a version was last made champion or challenger, at which it was there to be seen; none if it never was."""
+    steps = pairwise((None, *entries))
+    return max((entry.at for before, entry in steps if entry and version == _choice(before, entry)), default=None)
+
+
+def _choice(before: Entry | None, entry: Entry) -> str | None:
+    """The version that an entry gives a role which it did not have."""
+    if entry.action.makes_champion:
+        return entry.after
+    now, had = traffic_of([entry]), traffic_of([before]) if before else None
+    is_same = now and had and now.challenger == had.challenger and entry.action is not Action.CHALLENGE
+    return now.challenger if now and not is_same else None
 
 
 def live_at(entries: Sequence[Entry], moment: datetime) -> Entry | None:

@@ -6,7 +6,7 @@ model's lock. So however many do so at once, and whoever of them dies, they end 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -35,6 +35,7 @@ from trainer.promotions.history import (
     Action,
     Entry,
     changes,
+    chosen_at,
     first_break,
     held_since,
     live_at,
@@ -54,6 +55,9 @@ Together = Callable[[Connection], None]
 
 Step = Callable[[], None]
 """One change of the registry."""
+
+_CLOCKS_APART = timedelta(minutes=1)
+"""At most, those of the trainer and of MLflow."""
 
 _PLATFORM = "platform"
 _HISTORY, _ALIASES = "", " aliases"
@@ -112,11 +116,11 @@ class Ledger:
             ChampionChanged: the champion is not the expected one.
             VersionRolledBack, VersionRejected: it was taken back, or the gate rejected it, and `force` is not given.
         """
-        verdict = self.verified(contract, version)["tags"].get(VERDICT_TAG)
+        found = self.verified(contract, version)
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             champion = entries[-1].after if entries else None
-            if entries and champion == version:
+            if entries and champion == version and not is_another(found, entries):
                 together(connection)
                 return changes(entries)[-1]
             if expected_champion not in {ANYBODY, champion}:
@@ -127,7 +131,7 @@ class Ledger:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
                 )
-            if verdict == REJECTED and not force:
+            if found["tags"].get(VERDICT_TAG) == REJECTED and not force:
                 raise VersionRejected(
                     f"the gate rejected version {version} of {contract.model}; force it if it must be"
                 )
@@ -151,7 +155,8 @@ class Ledger:
             line = succession(entries)
             if len(line) < 2:  # noqa: PLR2004 # the champion and the one before
                 raise NothingToRollBackTo(f"{contract.model} has had no champion before this one")
-            self.verified(contract, line[-2])  # an alias cannot point at what was deleted meanwhile
+            # An alias cannot point at what was deleted meanwhile.
+            expect_meant(contract, self.verified(contract, line[-2]), entries)
             entry = next_entry(contract.model, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
             _write(connection, entry)
         self._follow(contract, entry)
@@ -202,10 +207,7 @@ class Ledger:
             ModelVersionNotFound: there is no such version.
             VersionUnverified: it was registered by somebody else.
         """
-        try:
-            found = self._registry.version(contract.registered_model, version)
-        except ModelVersionNotFound:
-            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
+        found = self._found(contract, version)
         if MANIFEST_TAG not in found["tags"]:
             raise VersionUnverified(
                 f"version {version} of {contract.model} has no manifest: no predictor would take it"
@@ -251,6 +253,12 @@ class Ledger:
                 _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
         return settled
 
+    def _found(self, contract: Contract, version: str) -> Version:
+        try:
+            return self._registry.version(contract.registered_model, version)
+        except ModelVersionNotFound:
+            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
+
     def _follow(self, contract: Contract, entry: Entry) -> None:
         """Tell of an entry that is kept, and let the registry follow it."""
         _tell(entry)
@@ -280,7 +288,11 @@ class Ledger:
             if version is None:
                 yield partial(self._registry.drop_alias, name, alias)
             else:
-                yield partial(self._registry.set_alias, name, alias, version)
+                yield partial(self._point, contract, alias, version, entries)
+
+    def _point(self, contract: Contract, alias: str, version: str, entries: Sequence[Entry]) -> None:
+        expect_meant(contract, self._found(contract, version), entries)
+        self._registry.set_alias(contract.registered_model, alias, version)
 
     def _traffic_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
         name, traffic = contract.registered_model, traffic_of(entries)
@@ -332,6 +344,25 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
+
+
+def is_another(found: Version, entries: Sequence[Entry]) -> bool:
+    """Whether a version was made only after the history spoke of its number."""
+    chosen = chosen_at(entries, found["version"])
+    made = datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC)
+    return chosen is not None and made > chosen + _CLOCKS_APART
+
+
+def expect_meant(contract: Contract, found: Version, entries: Sequence[Entry]) -> None:
+    """A version of the registry is the one that the history means by its number.
+
+    Raises:
+        ModelVersionNotFound: it is another one. A registry that has lost its store counts from the beginning again.
+    """
+    if is_another(found, entries):
+        raise ModelVersionNotFound(
+            f"the version {found['version']} of {contract.model} that the history means is gone: the one there is newer"
+        )
 
 
 def _turns(engine: Engine) -> Mapping[str, Lock]:

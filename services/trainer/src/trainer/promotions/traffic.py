@@ -18,7 +18,7 @@ from trainer.errors import (
     VersionRolledBack,
 )
 from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of, unwanted
-from trainer.promotions.ledger import Ledger, Together, alone
+from trainer.promotions.ledger import Ledger, Together, alone, expect_meant, is_another
 from trainer.promotions.ramp import Ramp, TrafficPlan
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
@@ -58,7 +58,7 @@ class TrafficControl:
             if version == champion:
                 raise ChampionItself(f"version {version} of {contract.model} is the champion")
             now = traffic_of(entries)
-            if now and now.challenger == version:
+            if now and now.challenger == version and not is_another(found, entries):
                 return entries[-1]
             if not force:
                 _expect_wanted(contract, found, entries)
@@ -160,7 +160,7 @@ class TrafficControl:
             ModelVersionNotFound, VersionUnverified: as when a version is promoted.
         """
         plan = _granted(contract, step)
-        self._ledger.verified(contract, plan.challenger)
+        expect_meant(contract, self._ledger.verified(contract, plan.challenger), self._ledger.entries(contract))
 
         def decide(entries: Sequence[Entry]) -> Entry:
             _expect_last(contract, step, entries)
