@@ -4,7 +4,7 @@ Series are written as promtool takes them: `a+bxn` is a value that grows n times
 between two evaluations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 Series = Mapping[str, str]
@@ -87,12 +87,19 @@ def _absent(
 
 
 def _gauge(
-    alert: str, series: Series, silent: Series, *, at: str, before: str | None, over: Series, over_at: str
+    alert: str,
+    series: Series,
+    silent: Series,
+    *,
+    at: str,
+    before: str | None,
+    over: Series,
+    over_at: str,
 ) -> Case:
     return Case(alert, fires=series, at=at, before=before, silent={"just below": silent}, resolves=over, over=over_at)
 
 
-def _event(alert: str, counter: str, *, minutes: int) -> Case:
+def _event(alert: str, counter: str, *, minutes: int, silent: Mapping[str, Series] | None = None) -> Case:
     """Something that is told for so long after it was counted, be it before the first sample of a process."""
     now = 6 * minutes + 60  # in steps of ten seconds
     return Case(
@@ -107,6 +114,7 @@ def _event(alert: str, counter: str, *, minutes: int) -> Case:
             },
         },
         silent={
+            **(silent or {}),
             "it has not happened": {counter: f"0x{now + 20}"},
             "it happened long ago": {counter: f"1x{now + 20}"},
             "the process was started again": {counter: f"1x{now - 10} 0x20"},
@@ -125,25 +133,38 @@ def _actual(replica: str, role: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Budget:
-    """A budget alert: `bound` is the share that burns it, over both windows; windows and `waits` are in steps."""
+class _Window:
+    """A share of `bound` burns a budget if it is met over a long and a short time, both in steps."""
 
-    name: str
     bound: float
     long: int
     short: int
-    waits: int
     guard: int
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """A budget alert: any of its windows is enough, the longest is the last; it waits for some steps."""
+
+    name: str
+    windows: tuple[_Window, ...]
+    waits: int
     step_minutes: int
 
     @property
     def length(self) -> int:
-        """Enough for the long window to be full, and for a change at its end to be seen in the short one."""
-        return self.long + self.short + self.waits + 5
+        """Enough for the longest window to be full, and for a change at its end to be seen in the short one."""
+        return self._length(self.windows[-1])
 
-    def series(self, *pieces: tuple[int, float], of: float = 10_000, model: str = "iris") -> Series:
-        """So many steps with a share that is so many times the bound, of so many predictions in each step."""
-        bad = [(steps, min(of, of * self.bound * times)) for steps, times in pieces]
+    def _length(self, window: _Window) -> int:
+        return window.long + window.short + self.waits + 5
+
+    def series(
+        self, window: _Window, *pieces: tuple[int, float], of: float = 10_000, model: str = "iris", after: int = 0
+    ) -> Series:
+        """After some steps without, so many with so many times the share of the bound, of so many predictions each."""
+        pieces = ((after, 0), *pieces) if after else pieces
+        bad = [(steps, min(of, of * window.bound * times)) for steps, times in pieces]
         good = [(steps, of - failed) for steps, failed in bad]
         if self.name.startswith("Availability"):
             return _requests(_counter(*good), _counter(*bad), model)
@@ -153,28 +174,48 @@ class _Budget:
         return f"{steps * self.step_minutes}m"
 
     def case(self) -> Case:
-        whole, enough = self.length, self.guard / self.long
-        late = self.short + self.waits + 1
-        share = late / self.long  # of the long window
-        early = (0.95 - 2 * share) / (1 - share)
-        others = self.series((4 * whole, 0), of=1_000_000, model="housing")
+        longest = self.windows[-1]
+        others = self.series(longest, (4 * self.length, 0), of=1_000_000, model="housing")
+        also: dict[str, Series] = {}
+        silent: dict[str, Series] = {"no traffic": self.series(longest, (self.length, 0), of=0)}
+        for window in self.windows:
+            also |= {f"{what}, over {self.at(window.long)}": series for what, series in self._burns(window)}
+            silent |= {f"{what}, over {self.at(window.long)}": series for what, series in self._spares(window)}
+        few = self.series(longest, (self.length, 1 / longest.bound), of=0.9 * longest.guard / longest.long)
         return Case(
             self.name,
-            fires={**self.series((whole, 1.05)), **others},
-            at=self.at(whole),
+            fires={**self.series(longest, (self.length, 1.05)), **others},
+            at=self.at(self.length),
             before=self.at(self.waits),
-            also={"of just enough predictions": self.series((whole, 1.05), of=1.1 * enough)},
-            silent={
-                "just below": self.series((whole, 0.95)),
-                "it burned, and is just below by now": self.series((whole - late, 3), (late, 0.95)),
-                "it burns now, and was less before": self.series((whole - late, early), (late, 2)),
-                "no traffic": self.series((whole, 0), of=0),
-                "not enough requests": {**self.series((whole, 1 / self.bound), of=0.9 * enough), **others},
-            },
-            resolves=self.series((whole, 1.05), (2 * self.long, 0)),
-            over=self.at(whole + self.short + 1),
+            also=also,
+            silent={**silent, "not enough requests": {**few, **others}},
+            resolves=self.series(longest, (self.length, 1.05), (longest.short + 5, 0)),
+            over=self.at(self.length + longest.short + 1),
             interval=self.at(1),
         )
+
+    def _burns(self, window: _Window) -> Iterator[tuple[str, Series]]:
+        length = self._length(window)
+        for what, of in (("it burns", 10_000), ("of just enough predictions", 1.1 * window.guard / window.long)):
+            yield what, self.series(window, (length, 1.05), of=of, after=self.length - length)
+
+    def _spares(self, window: _Window) -> Iterator[tuple[str, Series]]:
+        length, late = self._length(window), window.short + self.waits + 1
+        share = late / window.long
+        early = (0.95 - 2 * share) / (1 - share)
+        for what, pieces in {
+            "just below": [(length, 0.95)],
+            "it burned, and is just below by now": [(length - late, 1.5), (late, 0.95)],
+            "it burns now, and was less before": [(length - late, early), (late, 2)],
+        }.items():
+            yield what, self.series(window, *pieces, after=self.length - length)
+
+
+def _budgets(kind: str, share: float) -> Iterator[Case]:
+    """The alerts on a budget that is so large a share of all predictions."""
+    burns = (_Window(14.4 * share, 30, 3, 200), _Window(6 * share, 180, 15, 1_000))
+    yield _Budget(f"{kind}BudgetBurns", burns, waits=1, step_minutes=2).case()
+    yield _Budget(f"{kind}BudgetLeaks", (_Window(share, 144, 12, 5_000),), waits=2, step_minutes=30).case()
 
 
 def _up(**replicas: str) -> Series:
@@ -212,6 +253,12 @@ def _calls(**series: str) -> Series:
     return {f'{name}{codes[kind]}"}}': values for kind, values in series.items()}
 
 
+def _starts(*replicas: str) -> Series:
+    """When the process behind each address began."""
+    name = "process_start_time_seconds"
+    return {f'{name}{{job="iris-predictor",instance="{place}"}}': values for place, values in enumerate(replicas)}
+
+
 def _settled(rounds: str, iris: str) -> Series:
     return {_UPKEEP: rounds, _SETTLED.format("housing"): rounds, _SETTLED.format("iris"): iris}
 
@@ -232,21 +279,14 @@ _REDIS = 'redis_up{job="redis",instance="r"}'
 _BEATS = 'mlplatform_heartbeat_timestamp_seconds{instance="b",process="trainer-beat"}'
 _UPKEEP = 'mlplatform_upkeep_last_round_timestamp_seconds{instance="t"}'
 _SETTLED = 'mlplatform_registry_settled_timestamp_seconds{{instance="t",model="{}"}}'
-_FAILED = 'mlplatform_jobs_finished_total{instance="t",model="iris",state="failed",trigger="request"}'
-_REJECTED = _FAILED.replace("failed", "rejected")
+_REGISTRY = 'mlplatform_registry_reachable{instance="p",model="iris"}'
+_FAILED = 'mlplatform_job_last_failure_timestamp_seconds{instance="t",model="iris"}'
 _CHAMPION_SINCE = 'mlplatform_champion_since_timestamp_seconds{instance="t",model="iris"}'
 _PREDICTOR = 'job="iris-predictor",instance="p"'
 
 CASES = (
-    *(
-        _Budget(f"{kind}Budget{suffix}", times * share, *windows).case()
-        for kind, share in (("Availability", 0.001), ("Latency", 0.01))
-        for suffix, times, *windows in (
-            ("BurnsFast", 14.4, 60, 5, 2, 200, 1),
-            ("Burns", 6, 72, 6, 1, 1_000, 5),
-            ("Leaks", 1, 144, 12, 2, 5_000, 30),
-        )
-    ),
+    *_budgets("Availability", 0.001),
+    *_budgets("Latency", 0.01),
     _absent("GatewayDown", 'up{job="gateway",instance="g"}', at="70s", before="50s"),
     Case(
         "PredictorDown",
@@ -347,14 +387,11 @@ CASES = (
         over_at="8m",
     ),
     _event("VersionRefused", _REFUSALS, minutes=10),
-    Case(
+    _event(
         "PredictionsFail",
-        fires=_outcomes(ok="0+10x100", error="0x5 1x95"),
-        at="2m",
-        before="40s",
+        *_outcomes(error=""),
+        minutes=5,
         silent={"only clients are wrong": _outcomes(ok="0+10x100", error="0x100", invalid="0+10x100")},
-        resolves=_outcomes(ok="0+10x100", error="0x5 1x95"),
-        over="10m",
     ),
     Case(
         "RequestsShed",
@@ -398,14 +435,15 @@ CASES = (
         over="1300m",
         interval="2m",
     ),
-    _gauge(
+    Case(
         "RegistryUnreachable",
-        {f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0x60"},
-        {f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0+1x1 1x60"},
+        fires={_REGISTRY: "0x60"},
         at="310s",
         before="290s",
-        over={f'mlplatform_registry_reachable{{{_PREDICTOR},model="iris"}}': "0x40 1x60"},
-        over_at="8m",
+        also={"it answers again": {_REGISTRY: "0x30 1x60"}},
+        silent={"one replica reaches it": {_REGISTRY: "0x60", _REGISTRY.replace('"p"', '"q"'): "1x60"}},
+        resolves={_REGISTRY: "0x32 1x60"},
+        over="12m",
     ),
     _gauge(
         "RegistryKnowledgeOld",
@@ -506,11 +544,12 @@ CASES = (
         fires={'mlplatform_database_reachable{instance="t"}': "0x60"},
         at="70s",
         before="50s",
+        also={"it answers again": {'mlplatform_database_reachable{instance="t"}': "0x6 1x60"}},
         silent={
             "one replica reaches it": {f'mlplatform_database_reachable{{instance="{t}"}}': f"{t}x60" for t in "01"}
         },
-        resolves={'mlplatform_database_reachable{instance="t"}': "0x30 1x30"},
-        over="7m",
+        resolves={'mlplatform_database_reachable{instance="t"}': "0x8 1x90"},
+        over="9m",
     ),
     *(
         Case(
@@ -590,15 +629,15 @@ CASES = (
     ),
     Case(
         "RetrainingFails",
-        fires={_FAILED: "0x5 1x60"},
-        at="2m",
-        before="40s",
+        fires={_FAILED: "0x30 300x600"},
+        at="62m",
+        before="290s",
         silent={
-            "it is rejected by the gate": {_REJECTED: "0x5 1x60"},
-            "it failed long ago": {_FAILED: "1x60"},
+            "it failed long ago": {_FAILED: "1x600"},
+            "none ever did": {_FAILED: "0x600"},
         },
-        resolves={_FAILED: "0x5 1x500"},
-        over="63m",
+        resolves={_FAILED: "0x30 300x600"},
+        over="66m",
     ),
     Case(
         "RedisDown",
@@ -608,6 +647,7 @@ CASES = (
         also={
             "neither its exporter nor anybody who works with it shows life": {_BEATS: "0+10x3 30x60"},
             "its exporter says so, and a message is still on its way": {_REDIS: "0x60", _BEATS: "0+10x69"},
+            "it answers again": {_REDIS: "1x9 0x6 1x60", _BEATS: "0+10x69"},
         },
         silent={
             "it is well": {_REDIS: "1x69", _BEATS: "0+10x69"},
@@ -618,8 +658,8 @@ CASES = (
                 _BEATS.replace("trainer-beat", "trainer-worker"): "0+10x10 60+10x60",
             },
         },
-        resolves={_REDIS: "0x30 1x30", _BEATS: "0+10x69"},
-        over="7m",
+        resolves={_REDIS: "0x18 1x60", _BEATS: "0+10x69"},
+        over="330s",
         without_data=True,
     ),
     _gauge(
@@ -690,14 +730,28 @@ CASES = (
         over={f"process_open_fds{{{_PREDICTOR}}}": "81x40 9x60", f"process_max_fds{{{_PREDICTOR}}}": "100x99"},
         over_at="8m",
     ),
-    _gauge(
+    Case(
         "RestartsAgainAndAgain",
-        {f"process_start_time_seconds{{{_PREDICTOR}}}": "1x3 2x3 3x3 4x3 5x200"},
-        {f"process_start_time_seconds{{{_PREDICTOR}}}": "1x3 2x3 3x3 4x200"},
-        at="4m",
-        before="2m",
-        over={f"process_start_time_seconds{{{_PREDICTOR}}}": "1x3 2x3 3x3 4x3 5x200"},
-        over_at="25m",
+        fires=_starts("1x90 1000x3 1040x3 1080x3 1120x200"),
+        at="20m",
+        before="1020s",
+        also={
+            "each time at a new address": _starts(*(f"_x{91 + 4 * n} {910 + 40 * n}x2 stale" for n in range(4))),
+            "each lived for minutes": _starts(*(f"_x{40 + n} {400 + 10 * n}x60 stale" for n in range(4))),
+        },
+        silent={
+            "just below": _starts("1x90 1000x3 1040x3 1080x200"),
+            "it was longer ago": _starts("1x3 20x3 40x3 60x3 80x200"),
+            "just below, each time at a new address": _starts(
+                *(f"_x{91 + 4 * n} {910 + 40 * n}x2 stale" for n in range(3)), "_x110 1110x50"
+            ),
+            "there are more replicas than before": _starts(*(f"_x{91 + n} {910 + 10 * n}x60" for n in range(9))),
+            "those that had been there for long were replaced": _starts(
+                *(f"_x5 50x{95 + n} stale" for n in range(9)), *(f"_x{91 + n} {910 + 10 * n}x60" for n in range(9))
+            ),
+        },
+        resolves=_starts("1x90 1000x3 1040x3 1080x3 1120x200"),
+        over="35m",
     ),
     Case("Watchdog", fires={}, at="10s", silent={}, without_data=True),
     _gauge(

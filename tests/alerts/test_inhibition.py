@@ -81,6 +81,7 @@ def test_whatever_is_compared_or_asked_for_is_a_label_of_the_alerts(tmp_path_fac
 GATEWAY_DOWN = {"alertname": "GatewayDown"}
 IRIS_DOWN = {"alertname": "PredictorDown", "model": "iris"}
 IRIS_NOT_TAKEN_UP = {"alertname": "RoleNotTakenUp", "model": "iris", "role": "challenger"}
+REGISTRY_GONE = {"alertname": "RegistryUnreachable", "model": "iris"}
 
 
 def alert(name: str, **labels: str) -> Labels:
@@ -90,28 +91,30 @@ def alert(name: str, **labels: str) -> Labels:
 @pytest.mark.parametrize(
     ("source", "target", "is_hushed"),
     [
-        (GATEWAY_DOWN, alert("AvailabilityBudgetBurnsFast", model="iris"), True),
+        (GATEWAY_DOWN, alert("AvailabilityBudgetBurns", model="iris"), True),
         (GATEWAY_DOWN, alert("LatencyBudgetBurns", model="housing"), True),
         (GATEWAY_DOWN, alert("ReplicaDown", job="gateway"), True),
         (GATEWAY_DOWN, alert("ReplicaDown", job="iris-predictor", model="iris"), False),
         (GATEWAY_DOWN, IRIS_DOWN, False),
-        (IRIS_DOWN, alert("AvailabilityBudgetBurnsFast", model="iris"), True),
-        (IRIS_DOWN, alert("AvailabilityBudgetBurnsFast", model="housing"), False),
-        (IRIS_DOWN, alert("LatencyBudgetBurnsFast", model="housing"), False),
+        (IRIS_DOWN, alert("AvailabilityBudgetBurns", model="iris"), True),
+        (IRIS_DOWN, alert("AvailabilityBudgetBurns", model="housing"), False),
+        (IRIS_DOWN, alert("LatencyBudgetBurns", model="housing"), False),
         (IRIS_DOWN, alert("TrafficStopped", model="housing"), False),
         (IRIS_DOWN, alert("ReplicaDown", job="iris-predictor", model="iris"), True),
         (IRIS_DOWN, alert("ReplicaDown", job="housing-predictor", model="housing"), False),
         (IRIS_DOWN, alert("ReplicaDown", job="gateway"), False),
         (IRIS_DOWN, alert("PredictorWithoutModel", model="iris"), True),
-        (alert("AvailabilityBudgetBurnsFast", model="iris"), alert("AvailabilityBudgetLeaks", model="iris"), True),
         (alert("AvailabilityBudgetBurns", model="iris"), alert("AvailabilityBudgetLeaks", model="iris"), True),
-        (alert("AvailabilityBudgetBurnsFast", model="iris"), alert("AvailabilityBudgetBurns", model="housing"), False),
-        (alert("AvailabilityBudgetBurnsFast", model="iris"), alert("LatencyBudgetBurns", model="iris"), False),
+        (alert("AvailabilityBudgetBurns", model="iris"), alert("AvailabilityBudgetLeaks", model="housing"), False),
+        (alert("AvailabilityBudgetBurns", model="iris"), alert("LatencyBudgetLeaks", model="iris"), False),
         (IRIS_NOT_TAKEN_UP, alert("ChallengerFallsBack", model="iris", reason="not_loaded"), True),
         (IRIS_NOT_TAKEN_UP, alert("ChallengerFallsBack", model="iris", reason="failed"), False),
         ({**IRIS_NOT_TAKEN_UP, "role": "previous"}, alert("ChallengerFallsBack", model="iris"), False),
-        (alert("RegistryUnreachable", model="iris"), alert("RegistryKnowledgeOld", model="iris"), True),
-        (alert("RegistryUnreachable", model="iris"), alert("RegistryKnowledgeOld", model="housing"), False),
+        (REGISTRY_GONE, alert("RegistryKnowledgeOld", model="iris"), True),
+        (REGISTRY_GONE, alert("RegistryKnowledgeOld", model="housing"), False),
+        (REGISTRY_GONE, alert("RegistryFails", job="iris-predictor", model="iris"), True),
+        (REGISTRY_GONE, alert("RegistryFails", job="housing-predictor", model="housing"), False),
+        (REGISTRY_GONE, alert("RegistryFails", job="trainer-worker"), True),
         (alert("WorkerGone"), alert("UpkeepStale"), False),
         (alert("WorkerGone"), alert("JobsWaitTooLong", model="iris"), True),
         (alert("BeatGone"), alert("UpkeepStale"), True),

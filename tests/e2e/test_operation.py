@@ -73,7 +73,7 @@ def test_prometheus_watches_them_all_by_the_same_rules(platform: Platform) -> No
     watched = {*SERVICES, "gateway", "trainer-worker", "trainer-upkeep", "trainer-beat", "prometheus"}
     wait_until(lambda: up() == watched, within_seconds=60, what="every target is up", every=0.5)
     rules = {rule["name"] for group in httpx.get(f"{url}/rules").json()["data"]["groups"] for rule in group["rules"]}
-    assert {"PredictorDown", "AvailabilityBudgetBurnsFast"} <= rules
+    assert {"PredictorDown", "AvailabilityBudgetBurns"} <= rules
 
 
 @contracts

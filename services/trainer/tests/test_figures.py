@@ -1,4 +1,5 @@
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,6 +49,20 @@ def test_jobs_are_counted_by_state_and_by_what_asked_for_them(engine: Engine, jo
     assert read(engine, figures.FINISHED, "housing", "failed", "request") == 0
 
 
+def test_when_a_job_last_came_to_an_end_is_told_of_good_ends_and_failures_apart(engine: Engine, jobs: JobStore) -> None:
+    failed = jobs.start(jobs.create(HOUSING, "").id, "training@one")
+    held = jobs.start(jobs.create(IRIS, "").id, "training@one")
+    assert failed is not None
+    assert held is not None
+    began = time.time()
+    jobs.fail(failed, "no")
+    jobs.end(held, State.HELD)
+    assert read(engine, figures.LAST_FAILURE, "housing") == pytest.approx(began, abs=60)
+    assert read(engine, figures.LAST_SUCCESS, "housing") == 0
+    assert read(engine, figures.LAST_FAILURE, "iris") == 0
+    assert read(engine, figures.LAST_SUCCESS, "iris") == pytest.approx(began, abs=60)
+
+
 def test_what_jobs_took_is_added_up(engine: Engine, jobs: JobStore) -> None:
     job = jobs.start(jobs.create(HOUSING, "").id, "training@one")
     assert job is not None
@@ -63,8 +78,6 @@ def test_what_jobs_took_is_added_up(engine: Engine, jobs: JobStore) -> None:
     assert read(engine, figures.WAIT, "housing") == pytest.approx(3600, abs=0.01)
     assert read(engine, figures.DURATION, "housing") == pytest.approx(300, abs=0.01)
     assert read(engine, figures.ATTEMPTS, "housing") == 1
-    assert read(engine, figures.LAST_SUCCESS, "housing") > 0
-    assert read(engine, figures.LAST_SUCCESS, "iris") == 0
 
 
 def test_a_job_that_waits_or_is_at_work_has_an_age(engine: Engine, jobs: JobStore) -> None:

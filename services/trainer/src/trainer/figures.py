@@ -56,6 +56,9 @@ LAST_SUCCESS = Figure(
     "When a job last ended as promoted, held or rejected; 0 before the first.",
     ("model",),
 )
+LAST_FAILURE = Figure(
+    "mlplatform_job_last_failure_timestamp_seconds", "When a job last ended as failed; 0 before the first.", ("model",)
+)
 STAGE = Figure(
     "mlplatform_job_stage_seconds",
     "Time that the job which ended last spent in each stage, all its attempts together.",
@@ -87,6 +90,7 @@ FIGURES = (
     WAIT,
     DURATION,
     LAST_SUCCESS,
+    LAST_FAILURE,
     STAGE,
     PROMOTIONS,
     CHAMPION,
@@ -112,9 +116,13 @@ STAGES = (
 
 _ACTIVE = [state.value for state in State if state.is_active]
 _FINAL = [state.value for state in State if not state.is_active]
-_TRAINED = [State.PROMOTED.value, State.HELD.value, State.REJECTED.value]
+_LAST: Mapping[str, Figure] = {
+    **dict.fromkeys((State.PROMOTED, State.HELD, State.REJECTED), LAST_SUCCESS),
+    State.FAILED: LAST_FAILURE,
+}
+"""What tells when a job last ended so."""
 
-_BY_MODEL = (ATTEMPTS, QUEUE_AGE, RUNNING_AGE, WAIT, DURATION, LAST_SUCCESS)
+_BY_MODEL = (ATTEMPTS, QUEUE_AGE, RUNNING_AGE, WAIT, DURATION, LAST_SUCCESS, LAST_FAILURE)
 
 _SECONDS: Mapping[str, Callable[[Column[Any]], ColumnElement[Any]]] = {
     "sqlite": lambda column: func.julianday(column) * 86_400,
@@ -180,8 +188,9 @@ def _of_jobs(connection: Connection) -> Readings:
         finished[row["model"], row["state"], row["trigger"]] += row["jobs"]
         of_model[WAIT][key] += float(row["waited"] or 0)
         of_model[DURATION][key] += float(row["took"] or 0)
-        if row["state"] in _TRAINED:
-            of_model[LAST_SUCCESS][key] = max(of_model[LAST_SUCCESS][key], _moment(row["finished"]))
+        last = _LAST.get(row["state"])
+        if last:
+            of_model[last][key] = max(of_model[last][key], _moment(row["finished"]))
     return {JOBS: active, FINISHED: finished, **of_model}
 
 
