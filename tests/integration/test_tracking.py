@@ -42,7 +42,7 @@ def registered(recipe: Recipe, url: str, processed_dir: Path) -> TrainedVersion:
 
         def find_champion(contract: Contract) -> Champion | None:
             version = registry.aliases(contract.registered_model).get(CHAMPION)
-            return load_champion(contract, registry, version) if version else None
+            return load_champion(contract, registry, version, []) if version else None
 
         return train(
             recipe,
@@ -124,7 +124,7 @@ def test_a_version_serves_once_it_is_promoted(
     assert MlflowTracker(mlflow_url).champion(IRIS) is None
     registry.set_alias(trained.registered_model, "champion", trained.version)
     assert MlflowTracker(mlflow_url).champion(IRIS) == trained.version
-    assert load_champion(IRIS, registry, trained.version).version == trained.version
+    assert load_champion(IRIS, registry, trained.version, []).version == trained.version
     registry.drop_alias(trained.registered_model, "champion")
     assert registry.aliases(trained.registered_model) == {}
 

@@ -81,7 +81,7 @@ class RegisteredTraining:
 
     def _find_champion(self, contract: Contract) -> Champion | None:
         version = self._ledger.champion(contract)
-        return load_champion(contract, self._registry, version) if version else None
+        return load_champion(contract, self._registry, version, self._ledger.entries(contract)) if version else None
 
     def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
         contract, actor = contract_of(job.model), _actor(job)

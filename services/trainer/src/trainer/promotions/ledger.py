@@ -6,7 +6,7 @@ model's lock. So however many do so at once, and whoever of them dies, they end 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -35,7 +35,6 @@ from trainer.promotions.history import (
     Action,
     Entry,
     changes,
-    chosen_at,
     first_break,
     held_since,
     live_at,
@@ -45,6 +44,7 @@ from trainer.promotions.history import (
     traffic_of,
     unwanted,
 )
+from trainer.promotions.identity import expect_meant, is_another
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
 ANYBODY = "*"
@@ -55,9 +55,6 @@ Together = Callable[[Connection], None]
 
 Step = Callable[[], None]
 """One change of the registry."""
-
-_CLOCKS_APART = timedelta(minutes=1)
-"""At most, those of the trainer and of MLflow."""
 
 _PLATFORM = "platform"
 _HISTORY, _ALIASES = "", " aliases"
@@ -344,25 +341,6 @@ class Ledger:
                 yield connection
         except SQLAlchemyError as error:
             raise DatabaseUnavailable(f"the database does not answer: {type(error).__name__}") from error
-
-
-def is_another(found: Version, entries: Sequence[Entry]) -> bool:
-    """Whether a version was made only after the history spoke of its number."""
-    chosen = chosen_at(entries, found["version"])
-    made = datetime.fromtimestamp(int(found["creation_timestamp"]) / 1000, UTC)
-    return chosen is not None and made > chosen + _CLOCKS_APART
-
-
-def expect_meant(contract: Contract, found: Version, entries: Sequence[Entry]) -> None:
-    """A version of the registry is the one that the history means by its number.
-
-    Raises:
-        ModelVersionNotFound: it is another one. A registry that has lost its store counts from the beginning again.
-    """
-    if is_another(found, entries):
-        raise ModelVersionNotFound(
-            f"the version {found['version']} of {contract.model} that the history means is gone: the one there is newer"
-        )
 
 
 def _turns(engine: Engine) -> Mapping[str, Lock]:

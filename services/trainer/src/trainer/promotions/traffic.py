@@ -18,7 +18,8 @@ from trainer.errors import (
     VersionRolledBack,
 )
 from trainer.promotions.history import Action, Entry, next_entry, rolled_back, traffic_of, unwanted
-from trainer.promotions.ledger import Ledger, Together, alone, expect_meant, is_another
+from trainer.promotions.identity import expect_meant, is_another
+from trainer.promotions.ledger import Ledger, Together, alone
 from trainer.promotions.ramp import Ramp, TrafficPlan
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
