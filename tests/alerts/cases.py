@@ -115,6 +115,9 @@ def _event(alert: str, counter: str, *, minutes: int, silent: Mapping[str, Serie
         },
         silent={
             **(silent or {}),
+            "a scrape failed at the beginning of that time": {
+                counter: f"3x{now - 6 * minutes - 1} stale 3x{6 * minutes + 20}"
+            },
             "it has not happened": {counter: f"0x{now + 20}"},
             "it happened long ago": {counter: f"1x{now + 20}"},
             "the process was started again": {counter: f"1x{now - 10} 0x20"},
@@ -291,7 +294,7 @@ CASES = (
     Case(
         "PredictorDown",
         fires={'up{job="iris-predictor",instance="p"}': "0x60", 'up{job="housing-predictor",instance="p"}': "1x60"},
-        at="70s",
+        at="6m",
         before="50s",
         silent={
             "one replica of each is up": {
@@ -301,7 +304,7 @@ CASES = (
             },
             "it is away for a moment": {
                 'up{job="iris-predictor",instance="p"}': "1x60",
-                'up{job="housing-predictor",instance="p"}': "1x2 0x60",
+                'up{job="housing-predictor",instance="p"}': "1x32 0x60",
             },
         },
         also={
@@ -309,13 +312,13 @@ CASES = (
                 'up{job="iris-predictor",instance="p"}': "1x60",
                 'up{job="housing-predictor",instance="p"}': "0x60",
             },
-            "one has just come back": {
-                'up{job="iris-predictor",instance="p"}': "0x6 1x60",
+            "one has come back minutes ago": {
+                'up{job="iris-predictor",instance="p"}': "0x6 1x90",
                 'up{job="housing-predictor",instance="p"}': "1x60",
             },
             "the other has": {
                 'up{job="iris-predictor",instance="p"}': "1x60",
-                'up{job="housing-predictor",instance="p"}': "0x6 1x60",
+                'up{job="housing-predictor",instance="p"}': "0x6 1x90",
             },
         },
         resolves={
@@ -438,9 +441,9 @@ CASES = (
     Case(
         "RegistryUnreachable",
         fires={_REGISTRY: "0x60"},
-        at="310s",
+        at="10m",
         before="290s",
-        also={"it answers again": {_REGISTRY: "0x30 1x60"}},
+        also={"it has answered again for minutes": {_REGISTRY: "0x30 1x60"}},
         silent={"one replica reaches it": {_REGISTRY: "0x60", _REGISTRY.replace('"p"', '"q"'): "1x60"}},
         resolves={_REGISTRY: "0x32 1x60"},
         over="12m",
@@ -542,14 +545,14 @@ CASES = (
     Case(
         "DatabaseUnreachable",
         fires={'mlplatform_database_reachable{instance="t"}': "0x60"},
-        at="70s",
+        at="6m",
         before="50s",
-        also={"it answers again": {'mlplatform_database_reachable{instance="t"}': "0x6 1x60"}},
+        also={"it has answered again for minutes": {'mlplatform_database_reachable{instance="t"}': "0x6 1x60"}},
         silent={
             "one replica reaches it": {f'mlplatform_database_reachable{{instance="{t}"}}': f"{t}x60" for t in "01"}
         },
         resolves={'mlplatform_database_reachable{instance="t"}': "0x8 1x90"},
-        over="9m",
+        over="520s",
     ),
     *(
         Case(
@@ -632,6 +635,7 @@ CASES = (
         fires={_FAILED: "0x30 300x600"},
         at="62m",
         before="290s",
+        also={"nobody tells of it just now": {_FAILED: "0x30 300x338 stale _x20"}},
         silent={
             "it failed long ago": {_FAILED: "1x600"},
             "none ever did": {_FAILED: "0x600"},
@@ -647,7 +651,7 @@ CASES = (
         also={
             "neither its exporter nor anybody who works with it shows life": {_BEATS: "0+10x3 30x60"},
             "its exporter says so, and a message is still on its way": {_REDIS: "0x60", _BEATS: "0+10x69"},
-            "it answers again": {_REDIS: "1x9 0x6 1x60", _BEATS: "0+10x69"},
+            "it has answered again for almost two minutes": {_REDIS: "0x6 1x60", _BEATS: "0+10x69"},
         },
         silent={
             "it is well": {_REDIS: "1x69", _BEATS: "0+10x69"},
@@ -734,20 +738,23 @@ CASES = (
         "RestartsAgainAndAgain",
         fires=_starts("1x90 1000x3 1040x3 1080x3 1120x200"),
         at="20m",
-        before="1020s",
+        before="1080s",
         also={
-            "each time at a new address": _starts(*(f"_x{91 + 4 * n} {910 + 40 * n}x2 stale" for n in range(4))),
-            "each lived for minutes": _starts(*(f"_x{40 + n} {400 + 10 * n}x60 stale" for n in range(4))),
+            "each time at a new address": _starts(*(f"_x{59 + 12 * n} {600 + 120 * n}x9 stale" for n in range(4))),
         },
         silent={
             "just below": _starts("1x90 1000x3 1040x3 1080x200"),
             "it was longer ago": _starts("1x3 20x3 40x3 60x3 80x200"),
             "just below, each time at a new address": _starts(
-                *(f"_x{91 + 4 * n} {910 + 40 * n}x2 stale" for n in range(3)), "_x110 1110x50"
+                *(f"_x{59 + 12 * n} {600 + 120 * n}x9 stale" for n in range(3)), "_x110 1110x50"
             ),
-            "there are more replicas than before": _starts(*(f"_x{91 + n} {910 + 10 * n}x60" for n in range(9))),
-            "those that had been there for long were replaced": _starts(
-                *(f"_x5 50x{95 + n} stale" for n in range(9)), *(f"_x{91 + n} {910 + 10 * n}x60" for n in range(9))
+            "there are more replicas than before": _starts(*(f"_x{111 + n} {1110 + 10 * n}x60" for n in range(6))),
+            "those that had been there for minutes were replaced": _starts(
+                *(f"_x{59 + n} {600 + 10 * n}x13 stale" for n in range(9)),
+                *(f"_x{72 + n} {730 + 10 * n}x80" for n in range(9)),
+            ),
+            "all are young, and one scrape of them has failed": _starts(
+                *(f"_x{112 + n} {1130 + 10 * n}x{3 - n} stale 1x60" for n in range(4))
             ),
         },
         resolves=_starts("1x90 1000x3 1040x3 1080x3 1120x200"),

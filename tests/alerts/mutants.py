@@ -29,6 +29,9 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
     for key, fault in (("for", "without patience"), ("keep_firing_for", "over at once")):
         if key in rule:
             yield fault, {name: value for name, value in rule.items() if name != key}
+    if "keep_firing_for" in rule:
+        half = 30 * int(rule["keep_firing_for"].removesuffix("m"))
+        yield "over early", {**rule, "keep_firing_for": f"{half}s"}
 
 
 def _groups(expression: str) -> Iterator[tuple[int, int]]:

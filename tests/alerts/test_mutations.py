@@ -59,6 +59,7 @@ def test_conditions_are_found_wherever_they_are_and_bounds_are_halved_and_double
         "120 for 60",
         "without patience",
         "over at once",
+        "over early",
     ]
     assert [faulty["expr"] for _, faulty in mutants(rule)][:3] == [
         " absent(g > time() - 60)",

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from mlplatform.contracts import HOUSING, IRIS, Contract
 from mlplatform.errors import ModelVersionNotFound, RegistryUnavailable
-from mlplatform.registry.manifest import CHAMPION, Manifest
+from mlplatform.registry.manifest import CHAMPION, MANIFEST_TAG, Manifest
 from mlplatform.runtime.session import OnnxModel
 from tests.helpers.ports import free_port
 from trainer.card.facts import Card
@@ -37,16 +37,16 @@ from trainer.tracking import MlflowTracker
 DATA = Path(__file__).parents[2] / "data"
 
 
-def registered(recipe: Recipe, url: str, processed_dir: Path) -> TrainedVersion:
+def registered(recipe: Recipe, url: str, processed_dir: Path, highest: int = 0) -> TrainedVersion:
     with closing(MlflowRegistry(url)) as registry:
 
         def find_champion(contract: Contract) -> Champion | None:
             version = registry.aliases(contract.registered_model).get(CHAMPION)
-            return load_champion(contract, registry, version, []) if version else None
+            return load_champion(contract, registry, version) if version else None
 
         return train(
             recipe,
-            sources=Sources(DATA, processed_dir, find_champion),
+            sources=Sources(DATA, processed_dir, find_champion, find_highest=lambda _: highest),
             tracker=MlflowTracker(url),
             progress=lambda _stage, _percent: None,
             reason="an integration test",
@@ -124,7 +124,7 @@ def test_a_version_serves_once_it_is_promoted(
     assert MlflowTracker(mlflow_url).champion(IRIS) is None
     registry.set_alias(trained.registered_model, "champion", trained.version)
     assert MlflowTracker(mlflow_url).champion(IRIS) == trained.version
-    assert load_champion(IRIS, registry, trained.version, []).version == trained.version
+    assert load_champion(IRIS, registry, trained.version).version == trained.version
     registry.drop_alias(trained.registered_model, "champion")
     assert registry.aliases(trained.registered_model) == {}
 
@@ -244,3 +244,15 @@ def test_a_run_that_is_registered_again_keeps_its_version(mlflow_url: str, tmp_p
 def test_a_refusal_is_told_from_a_server_that_is_away(mlflow_url: str) -> None:
     with pytest.raises(RegistryRefused):
         MlflowTracker(mlflow_url).end_run("0" * 32, succeeded=True)
+
+
+def test_a_registry_that_lost_its_store_gives_no_known_number_out_again(
+    trained: TrainedVersion, mlflow_url: str, registry: MlflowRegistry, tmp_path: Path
+) -> None:
+    known = int(trained.version) + 3
+    again = registered(RECIPES["iris"], mlflow_url, tmp_path, highest=known)
+    assert int(again.version) == known + 1
+    numbers = [int(version["version"]) for version in registry.versions(trained.registered_model)]
+    assert numbers[0] == known + 1
+    assert known not in numbers  # it was used up, and is gone
+    assert registry.version(trained.registered_model, again.version)["tags"][MANIFEST_TAG]

@@ -75,6 +75,16 @@ def test_a_promoted_job_tells_what_came_of_it(jobs: JobStore) -> None:
     assert done.created_at <= done.started_at <= done.finished_at
 
 
+def test_the_highest_version_is_the_greatest_number_of_a_models_versions(jobs: JobStore) -> None:
+    assert jobs.highest_version(IRIS) == 0
+    for version in ("9", "10", "3"):
+        job = started(jobs, IRIS)
+        jobs.trained(job, version=version, run_id="run", metrics={}, decision={})
+        jobs.end(job, State.REJECTED)
+    assert jobs.highest_version(IRIS) == 10
+    assert jobs.highest_version(HOUSING) == 0
+
+
 def test_a_final_state_is_final(jobs: JobStore) -> None:
     job = started(jobs)
     assert jobs.fail(job, "first")

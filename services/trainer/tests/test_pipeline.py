@@ -57,6 +57,7 @@ class Stage:
         self.progress: list[tuple[str, int]] = []
         self.champion: Champion | None = None
         self.feedback: dict[str, list[FeedbackRow]] = {}
+        self.highest = 0
         self.find_champion: FindChampion = lambda _: self.champion
         self.tell: Progress = lambda stage, percent: self.progress.append((stage, percent))
 
@@ -68,6 +69,7 @@ class Stage:
                 processed_dir=self.processed_dir,
                 find_champion=self.find_champion,
                 find_feedback=lambda contract: self.feedback.get(contract.model, []),
+                find_highest=lambda _: self.highest,
                 code_revision="0123abc",
             ),
             tracker=self.tracker,
@@ -400,3 +402,8 @@ def test_the_same_data_seed_and_code_give_the_same_bytes_and_metrics(stage: Stag
     assert first.metrics == second.metrics
     assert one.onnx == other.onnx
     assert one.manifest == other.manifest
+
+
+def test_a_version_gets_a_number_that_no_other_has_had(stage: Stage) -> None:
+    stage.highest = 7
+    assert stage.train(recipe(weak=weak)).version == "8"

@@ -17,6 +17,7 @@ from trainer.jobs import Job, JobStore, State
 from trainer.options import Options
 from trainer.patience import Patience, PatientTracker
 from trainer.pipeline import Sources, TrainedVersion, train
+from trainer.promotions.history import highest_version
 from trainer.promotions.ledger import Ledger
 from trainer.promotions.registry import MlflowRegistry
 from trainer.promotions.replicas import HttpReplicas
@@ -59,6 +60,9 @@ class RegisteredTraining:
             processed_dir=settings.processed_dir,
             find_champion=lambda contract: self._patience.ask(lambda: self._find_champion(contract)),
             find_feedback=FeedbackStore(engine).newest_first,
+            find_highest=lambda contract: max(
+                JobStore(engine).highest_version(contract), highest_version(self._ledger.entries(contract))
+            ),
             code_revision=settings.code_revision,
         )
 
@@ -81,7 +85,7 @@ class RegisteredTraining:
 
     def _find_champion(self, contract: Contract) -> Champion | None:
         version = self._ledger.champion(contract)
-        return load_champion(contract, self._registry, version, self._ledger.entries(contract)) if version else None
+        return load_champion(contract, self._registry, version) if version else None
 
     def promote(self, trained: TrainedVersion, job: Job, jobs: JobStore) -> None:
         contract, actor = contract_of(job.model), _actor(job)

@@ -50,7 +50,7 @@ class InMemoryTracker:
     def register(self, release: Release) -> str:
         if release.run_id not in self._registered_runs():
             self.releases.append(release)
-        return str(1 + self._registered_runs().index(release.run_id))
+        return str(release.above + 1 + self._registered_runs().index(release.run_id))
 
     def _registered_runs(self) -> list[str]:
         return [release.run_id for release in self.releases]

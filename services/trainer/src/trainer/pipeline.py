@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Sources:
         processed_dir: where train and hold-out sets are kept.
         find_champion: the version that serves.
         find_feedback: the labelled feedback to a model's predictions, newest first.
+        find_highest: the greatest number that a version of a model has had; 0 before the first.
         code_revision: the commit that runs.
     """
 
@@ -46,6 +47,7 @@ class Sources:
     processed_dir: Path
     find_champion: FindChampion = lambda _: None
     find_feedback: Callable[[Contract], Iterable[FeedbackRow]] = lambda _: ()
+    find_highest: Callable[[Contract], int] = lambda _: 0
     code_revision: str = "unknown"
 
 
@@ -117,7 +119,8 @@ def train(
             parent=judgement.champion,
         )
         card = gather(recipe, winner, judgement, parts.holdout, data=data, making=making, code=code)
-        version = tracker.register(_release(recipe, winner, parts, {**origin, **outcome}, judgement.decision, card))
+        release = _release(recipe, winner, parts, {**origin, **outcome}, judgement.decision, card)
+        version = tracker.register(replace(release, above=sources.find_highest(contract)))
     progress("registered", 100)
     return TrainedVersion(
         contract.registered_model,

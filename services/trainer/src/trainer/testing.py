@@ -11,8 +11,6 @@ from trainer.options import Effort
 from trainer.promotions.registry import Version
 from trainer.promotions.replicas import Replica
 
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
-
 
 @dataclass
 class InMemoryQueue:
@@ -45,7 +43,6 @@ class InMemoryModels:
     model_tags: dict[str, dict[str, str]] = field(default_factory=dict)
     pointers: dict[str, dict[str, str]] = field(default_factory=dict)
     registered: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    made_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     measured: dict[str, dict[str, float]] = field(default_factory=dict)
     files: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
     is_up: bool = True
@@ -83,13 +80,7 @@ class InMemoryModels:
         if (registered_model, version) not in self.registered:
             raise ModelVersionNotFound(f"no version {version}")
         tags = self.registered[registered_model, version]
-        made_at = self.made_at.get((registered_model, version), _LONG_AGO)
-        return {
-            "version": version,
-            "creation_timestamp": int(made_at.timestamp() * 1000),
-            "run_id": f"run-{version}",
-            "tags": tags,
-        }
+        return {"version": version, "creation_timestamp": 0, "run_id": f"run-{version}", "tags": tags}
 
     def versions(self, registered_model: str) -> list[Version]:
         mine = [version for name, version in self.registered if name == registered_model]

@@ -31,6 +31,7 @@ class Release:
         tags: of the version, written before any alias can point at it.
         description: one sentence for a reader of the registry.
         files: more to keep beside the model, by name.
+        above: its number is greater; a registry that has lost its store would give known numbers out again.
     """
 
     contract: Contract
@@ -42,6 +43,7 @@ class Release:
     tags: Mapping[str, str]
     description: str
     files: Mapping[str, bytes]
+    above: int = 0
 
 
 class Tracker(Protocol):

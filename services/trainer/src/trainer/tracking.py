@@ -18,7 +18,7 @@ os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # it would write pas
 
 import mlflow.sklearn
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities import LoggedModel, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, infer_signature
 from skops.io import dumps, get_untrusted_types
@@ -75,7 +75,7 @@ class MlflowTracker:
     def register(self, release: Release) -> str:
         name = release.contract.registered_model
         known = self._version_of_run(name, release.run_id)
-        if known:
+        if known and int(known) > release.above:
             return known
         with answering(), tempfile.TemporaryDirectory() as folder:
             experiment = self._experiment_id(release.contract.model)
@@ -87,8 +87,13 @@ class MlflowTracker:
             self.client.log_model_artifacts(model.model_id, str(files))
             self.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
             self._ensure_registered_model(name)
+            return self._create_version(release, model, manifest_sha256)
+
+    def _create_version(self, release: Release, model: LoggedModel, manifest_sha256: str) -> str:
+        """A version with a number of its own: one that is known from before the registry lost its store is used up."""
+        while True:
             version = self.client.create_model_version(
-                name,
+                release.contract.registered_model,
                 # The resolved address, not `runs:/...`: predictors fetch the files without an MLflow client.
                 source=model.artifact_location,
                 run_id=release.run_id,
@@ -101,7 +106,9 @@ class MlflowTracker:
                 description=release.description,
                 await_creation_for=30,
             )
-        return str(version.version)
+            if int(version.version) > release.above:
+                return str(version.version)
+            self.client.delete_model_version(version.name, str(version.version))
 
     def _version_of_run(self, name: str, run_id: str) -> str | None:
         with answering():

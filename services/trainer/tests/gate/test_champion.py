@@ -1,5 +1,4 @@
 import hashlib
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from trainer.evaluation import features_and_target
 from trainer.export import to_onnx
 from trainer.gate.champion import load_champion
 from trainer.gate.signature import promised
-from trainer.promotions.history import Action, next_entry
 from trainer.recipes import RECIPES
 from trainer.testing import InMemoryModels
 
@@ -56,7 +54,7 @@ def store(models: InMemoryModels, onnx: bytes, manifest: Manifest) -> None:
 
 
 def test_the_champion_is_the_file_that_was_registered(models: InMemoryModels) -> None:
-    champion = load_champion(IRIS, models, "4", [])
+    champion = load_champion(IRIS, models, "4")
     assert champion.version == "4"
     assert champion.signature == promised(IRIS)
     assert champion.model is not None
@@ -66,7 +64,7 @@ def test_the_champion_is_the_file_that_was_registered(models: InMemoryModels) ->
 
 def test_a_champion_of_another_contract_is_not_asked_anything(models: InMemoryModels, onnx: bytes) -> None:
     store(models, onnx, manifest(onnx).model_copy(update={"features": [*reversed(IRIS.feature_names)]}))
-    champion = load_champion(IRIS, models, "4", [])
+    champion = load_champion(IRIS, models, "4")
     assert champion.model is None
     assert champion.signature.features == tuple(reversed(IRIS.feature_names))
 
@@ -75,18 +73,10 @@ def test_a_champion_of_another_contract_is_not_asked_anything(models: InMemoryMo
 def test_another_file_than_the_registered_one_is_not_met(models: InMemoryModels, file: str) -> None:
     models.files[NAME, "4", file] += b" "
     with pytest.raises(ChampionUnmet, match=f"version 4 serves and cannot be met: {file} of version 4") as unmet:
-        load_champion(IRIS, models, "4", [])
+        load_champion(IRIS, models, "4")
     assert unmet.value.version == "4"
 
 
 def test_a_champion_that_is_not_in_the_registry_any_more_is_not_met(models: InMemoryModels) -> None:
     with pytest.raises(ChampionUnmet, match="no version 5"):
-        load_champion(IRIS, models, "5", [])
-
-
-def test_a_version_that_has_only_the_number_of_the_one_that_serves_is_not_met(models: InMemoryModels) -> None:
-    served = next_entry("iris", [], Action.ADOPT, "4", actor="ann", reason="it serves")
-    assert load_champion(IRIS, models, "4", [served]).version == "4"
-    models.made_at[NAME, "4"] = served.at + timedelta(hours=1)
-    with pytest.raises(ChampionUnmet, match="newer"):
-        load_champion(IRIS, models, "4", [served])
+        load_champion(IRIS, models, "5")

@@ -6,31 +6,35 @@ from trainer.promotions.history import (
     BEGINNING,
     Action,
     Entry,
-    chosen_at,
     first_break,
     held_since,
+    highest_version,
     live_at,
     rolled_back,
     succession,
 )
+from trainer.promotions.ramp import TrafficPlan
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+_ACTIONS = {"+": Action.PROMOTE, "-": Action.ROLLBACK, "=": Action.ADOPT, "?": Action.CHALLENGE}
 
 
 def history(*changes: str) -> list[Entry]:
-    """`+3` promotes version 3, `-3` rolls back to it, `=3` adopts it; a minute apart."""
+    """`+3` promotes version 3, `-3` rolls back to it, `=3` adopts it, `?3` lets it challenge; a minute apart."""
     entries: list[Entry] = []
     for change in changes:
         last = entries[-1] if entries else None
+        challenger = change[1:] if change.startswith("?") else None
         entry = Entry(
             model="iris",
             sequence=len(entries) + 1,
             at=NOON + timedelta(minutes=len(entries)),
-            action={"+": Action.PROMOTE, "-": Action.ROLLBACK, "=": Action.ADOPT}[change[0]],
+            action=_ACTIONS[change[0]],
             actor="somebody",
             reason="a reason",
             before=last.after if last else None,
-            after=change[1:],
+            after=last.after if last and challenger else change[1:],
+            traffic=TrafficPlan(challenger=challenger, challenger_percent=0, salt="salt") if challenger else None,
             previous_hash=last.hash if last else BEGINNING,
         )
         entries.append(entry.sealed())
@@ -122,16 +126,7 @@ def test_what_was_live_is_known_for_every_moment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "minute"),
-    [
-        (["+7"], 0),
-        (["+6", "+7", "+8"], 1),
-        (["+6", "+7", "-6"], 1),
-        (["+7", "+8", "-7"], 2),  # who rolls back has looked whether it is there
-        (["+7", "+7"], 1),
-        (["+6"], None),
-        ([], None),
-    ],
+    ("changes", "highest"), [([], 0), (["=9", "+10"], 10), (["+3", "+4", "-3"], 4), (["+3", "?5", "+4"], 5)]
 )
-def test_a_champion_was_there_when_it_was_last_made_so(changes: list[str], minute: int | None) -> None:
-    assert chosen_at(history(*changes), "7") == (None if minute is None else NOON + timedelta(minutes=minute))
+def test_the_highest_version_is_the_greatest_number_that_was_ever_spoken_of(changes: list[str], highest: int) -> None:
+    assert highest_version(history(*changes)) == highest

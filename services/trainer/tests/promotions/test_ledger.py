@@ -1,5 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import pytest
@@ -258,43 +258,19 @@ def test_a_rollback_to_a_version_that_was_deleted_changes_nothing(ledger: Ledger
     assert ledger.entries(IRIS)[-1].after == "2"
 
 
-def test_a_number_that_the_registry_gives_out_again_after_a_loss_gets_no_role_of_the_one_that_had_it(
+def test_a_champion_before_this_one_that_is_gone_has_no_alias_and_is_no_reason_never_to_be_settled(
     ledger: Ledger, models: InMemoryModels
 ) -> None:
-    for version in ("1", "2", "3"):
+    for version in ("1", "2"):
         promote(ledger, version)
-    lost(models, "1", "2", "3")
-    assert ledger.settle_all() == ["housing"]
-    assert models.aliases(NAME) == {}
-    with pytest.raises(ModelVersionNotFound, match="newer"):
-        rollback(ledger)
-    assert [entry.after for entry in ledger.entries(IRIS)] == ["1", "2", "3"]
-
-
-def test_a_number_given_out_again_serves_once_somebody_promotes_it(ledger: Ledger, models: InMemoryModels) -> None:
-    promote(ledger, "1")
-    promote(ledger, "2")
-    lost(models, "1", "2")
-    again = promote(ledger, "2")
-    assert (again.sequence, again.before, again.after) == (3, "2", "2")
-    lost(models, "2", made_at=again.at)
-    with pytest.raises(ModelVersionNotFound):
-        ledger.settle(IRIS)  # the one before it is gone
-    assert models.aliases(NAME) == {"champion": "2"}
-    assert promote(ledger, "2") == again
-
-
-def test_clocks_that_differ_by_seconds_make_no_version_another(ledger: Ledger, models: InMemoryModels) -> None:
-    lost(models, "1", made_at=datetime.now(UTC) + timedelta(seconds=50))
-    promote(ledger, "1")
-    assert models.aliases(NAME) == {"champion": "1"}
-
-
-def lost(models: InMemoryModels, *versions: str, made_at: datetime | None = None) -> None:
-    """The registry's store, and versions were registered anew under these numbers, by default some time from now."""
-    models.pointers.clear()
-    for version in versions:
-        models.made_at[NAME, version] = made_at or datetime.now(UTC) + timedelta(hours=1)
+        del models.registered[NAME, version]  # as a registry does that loses its store
+        models.pointers.clear()
+    promote(ledger, "3")
+    assert models.aliases(NAME) == {"champion": "3"}
+    assert ledger.settle_all() == ["housing", "iris"]
+    models.register(NAME, "2")  # restored
+    ledger.settle_all()
+    assert models.aliases(NAME) == {"champion": "3", "previous": "2"}
 
 
 def test_the_champion_is_what_the_history_says_whatever_the_registry_does(

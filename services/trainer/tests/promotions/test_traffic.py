@@ -107,23 +107,6 @@ def test_a_deleted_challenger_keeps_nobody_from_settling_the_others(
     assert "challenger" not in models.aliases(NAME)
 
 
-def test_a_number_that_a_registry_gives_out_again_after_a_loss_challenges_nobody_until_somebody_says_so(
-    challenged: TrafficControl, ledger: Ledger, models: InMemoryModels
-) -> None:
-    step = challenged.begin_ramp(IRIS, PROMOTING, reason="a ramp", actor="ann")
-    models.made_at[NAME, "2"] = datetime.now(UTC) + timedelta(hours=1)
-    models.drop_alias(NAME, "challenger")
-    with pytest.raises(ModelVersionNotFound, match="newer"):
-        challenged.finish_ramp(IRIS, step, reason="passed", actor="ramp")
-    with pytest.raises(ModelVersionNotFound, match="newer"):
-        ledger.settle(IRIS)
-    assert "challenger" not in models.aliases(NAME)
-    again = challenge(challenged, "2")
-    models.made_at[NAME, "2"] = again.at
-    ledger.settle(IRIS)
-    assert models.aliases(NAME)["challenger"] == "2"
-
-
 def test_what_does_not_exist_or_was_not_verified_or_serves_challenges_nobody(
     traffic: TrafficControl, ledger: Ledger, models: InMemoryModels
 ) -> None:

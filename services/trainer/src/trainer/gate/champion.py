@@ -1,7 +1,6 @@
 """The champion as the gate meets it: the very files that the predictors run."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -12,8 +11,6 @@ from mlplatform.registry.manifest import MANIFEST_FILE, MANIFEST_TAG, MODEL_FILE
 from mlplatform.runtime.session import OnnxModel
 from trainer.errors import ChampionUnmet
 from trainer.gate.signature import Signature, declared, promised
-from trainer.promotions.history import Entry
-from trainer.promotions.identity import expect_meant
 from trainer.promotions.registry import Registry
 
 
@@ -26,25 +23,24 @@ class Champion:
     model: OnnxModel | None
 
 
-def load_champion(contract: Contract, registry: Registry, version: str, entries: Sequence[Entry]) -> Champion:
-    """The version that serves by the history.
+def load_champion(contract: Contract, registry: Registry, version: str) -> Champion:
+    """The version that serves.
 
     Raises:
         RegistryUnavailable: as the registry says.
-        ChampionUnmet: it is gone from the registry, its files are not the registered ones, or they cannot be loaded.
+        ChampionUnmet: it is not in the registry, its files are not the registered ones, or they cannot be loaded.
     """
     try:
-        return _load(contract, registry, version, entries)
+        return _load(contract, registry, version)
     except (ArtifactRejected, ModelVersionNotFound) as error:
         raise ChampionUnmet(f"version {version} serves and cannot be met: {error}", version) from error
 
 
-def _load(contract: Contract, registry: Registry, version: str, entries: Sequence[Entry]) -> Champion:
+def _load(contract: Contract, registry: Registry, version: str) -> Champion:
     name = contract.registered_model
-    found = registry.version(name, version)
-    expect_meant(contract, found, entries)
+    tags = registry.version(name, version)["tags"]
     data, manifest = (
-        _verified(registry.file(name, version, file), file, version, found["tags"].get(tag))
+        _verified(registry.file(name, version, file), file, version, tags.get(tag))
         for file, tag in ((MODEL_FILE, MODEL_TAG), (MANIFEST_FILE, MANIFEST_TAG))
     )
     signature = declared(_parsed(manifest, version), data)

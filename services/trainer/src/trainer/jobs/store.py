@@ -6,7 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, false, insert, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    and_,
+    cast,
+    false,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from mlplatform.contracts import Contract
@@ -122,6 +137,12 @@ class JobStore:
     def abandoned(self) -> list[Job]:
         """Active jobs without a sign of life for longer than the lease: their message or their worker was lost."""
         return self._select(select(jobs).where(_IS_ACTIVE, jobs.c.seen_at < _now() - LEASE).order_by(jobs.c.id))
+
+    def highest_version(self, contract: Contract) -> int:
+        """The greatest number of a version that came of a job; 0 before the first."""
+        numbers = select(func.max(cast(jobs.c.version, Integer))).where(jobs.c.model == contract.model)
+        with self._transaction() as connection:
+            return connection.execute(numbers).scalar() or 0
 
     def trouble(self) -> str | None:
         """Why the jobs cannot be read, if so."""

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator
@@ -157,19 +156,10 @@ def unwanted(entries: Sequence[Entry]) -> set[str]:
     return rolled_back(entries) | withdrawn
 
 
-def chosen_at(entries: Sequence[Entry], version: str) -> datetime | None:
-    """When a version was last made champion or challenger, at which it was there to be seen; none if it never was."""
-    steps = pairwise((None, *entries))
-    return max((entry.at for before, entry in steps if entry and version == _choice(before, entry)), default=None)
-
-
-def _choice(before: Entry | None, entry: Entry) -> str | None:
-    """The version that an entry gives a role which it did not have."""
-    if entry.action.makes_champion:
-        return entry.after
-    now, had = traffic_of([entry]), traffic_of([before]) if before else None
-    is_same = now and had and now.challenger == had.challenger and entry.action is not Action.CHALLENGE
-    return now.challenger if now and not is_same else None
+def highest_version(entries: Sequence[Entry]) -> int:
+    """The greatest number of which the history speaks; 0 when it is empty."""
+    challengers = [entry.traffic.challenger for entry in entries if entry.traffic]
+    return max(map(int, [*(entry.after for entry in entries), *challengers]), default=0)
 
 
 def live_at(entries: Sequence[Entry], moment: datetime) -> Entry | None:

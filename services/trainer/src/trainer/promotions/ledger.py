@@ -44,7 +44,6 @@ from trainer.promotions.history import (
     traffic_of,
     unwanted,
 )
-from trainer.promotions.identity import expect_meant, is_another
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
 ANYBODY = "*"
@@ -113,11 +112,11 @@ class Ledger:
             ChampionChanged: the champion is not the expected one.
             VersionRolledBack, VersionRejected: it was taken back, or the gate rejected it, and `force` is not given.
         """
-        found = self.verified(contract, version)
+        verdict = self.verified(contract, version)["tags"].get(VERDICT_TAG)
         with self._locked(contract) as connection:
             entries = self._with_adopted(connection, contract)
             champion = entries[-1].after if entries else None
-            if entries and champion == version and not is_another(found, entries):
+            if entries and champion == version:
                 together(connection)
                 return changes(entries)[-1]
             if expected_champion not in {ANYBODY, champion}:
@@ -128,7 +127,7 @@ class Ledger:
                 raise VersionRolledBack(
                     f"version {version} of {contract.model} was rolled back; force it if it must be"
                 )
-            if found["tags"].get(VERDICT_TAG) == REJECTED and not force:
+            if verdict == REJECTED and not force:
                 raise VersionRejected(
                     f"the gate rejected version {version} of {contract.model}; force it if it must be"
                 )
@@ -152,8 +151,7 @@ class Ledger:
             line = succession(entries)
             if len(line) < 2:  # noqa: PLR2004 # the champion and the one before
                 raise NothingToRollBackTo(f"{contract.model} has had no champion before this one")
-            # An alias cannot point at what was deleted meanwhile.
-            expect_meant(contract, self.verified(contract, line[-2]), entries)
+            self.verified(contract, line[-2])  # an alias cannot point at what was deleted meanwhile
             entry = next_entry(contract.model, entries, Action.ROLLBACK, line[-2], actor=actor, reason=reason)
             _write(connection, entry)
         self._follow(contract, entry)
@@ -204,7 +202,10 @@ class Ledger:
             ModelVersionNotFound: there is no such version.
             VersionUnverified: it was registered by somebody else.
         """
-        found = self._found(contract, version)
+        try:
+            found = self._registry.version(contract.registered_model, version)
+        except ModelVersionNotFound:
+            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
         if MANIFEST_TAG not in found["tags"]:
             raise VersionUnverified(
                 f"version {version} of {contract.model} has no manifest: no predictor would take it"
@@ -250,12 +251,6 @@ class Ledger:
                 _log.warning("the aliases cannot follow the history", model=contract.model, reason=str(error))
         return settled
 
-    def _found(self, contract: Contract, version: str) -> Version:
-        try:
-            return self._registry.version(contract.registered_model, version)
-        except ModelVersionNotFound:
-            raise ModelVersionNotFound(f"{contract.model} has no version {version}") from None
-
     def _follow(self, contract: Contract, entry: Entry) -> None:
         """Tell of an entry that is kept, and let the registry follow it."""
         _tell(entry)
@@ -270,8 +265,8 @@ class Ledger:
 
     def _alias_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
         name, line, traffic = contract.registered_model, succession(entries), traffic_of(entries)
-        wanted = {CHAMPION: line[-1], PREVIOUS: line[-2] if len(line) > 1 else None}
         found = self._registry.aliases(name)
+        wanted = {CHAMPION: line[-1], PREVIOUS: self._previous(name, line, found)}
         if traffic and traffic.challenger != line[-1]:
             wanted[CHALLENGER] = traffic.challenger
         elif found.get(CHALLENGER) in {line[-1], *unwanted(entries)}:
@@ -285,11 +280,18 @@ class Ledger:
             if version is None:
                 yield partial(self._registry.drop_alias, name, alias)
             else:
-                yield partial(self._point, contract, alias, version, entries)
+                yield partial(self._registry.set_alias, name, alias, version)
 
-    def _point(self, contract: Contract, alias: str, version: str, entries: Sequence[Entry]) -> None:
-        expect_meant(contract, self._found(contract, version), entries)
-        self._registry.set_alias(contract.registered_model, alias, version)
+    def _previous(self, name: str, line: Sequence[str], found: Mapping[str, str]) -> str | None:
+        """The champion before this one; none if the registry has it no more, which is no reason never to be settled."""
+        previous = line[-2] if len(line) > 1 else None
+        if previous is None or previous == found.get(PREVIOUS):
+            return previous
+        try:
+            self._registry.version(name, previous)
+        except ModelVersionNotFound:
+            return None
+        return previous
 
     def _traffic_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
         name, traffic = contract.registered_model, traffic_of(entries)
