@@ -101,32 +101,39 @@ def _gauge(
 
 def _event(alert: str, counter: str, *, minutes: int, silent: Mapping[str, Series] | None = None) -> Case:
     """Something that is told for so long after it was counted, be it before the first sample of a process."""
-    now = 6 * minutes + 60  # in steps of ten seconds
+    now, window = 12 * minutes + 60, 6 * minutes  # in steps of ten seconds
+    young, old = now - 3 * window // 4, now - 5 * window // 4
+    start = f"process_start_time_seconds{{{_PREDICTOR}}}"
+    long_ago = {start: "1x9999"}
+
+    def at_start(begun: int, values: str) -> Series:
+        return {start: f"1x{begun - 3} stale _x1 {begun * 10}x9999", counter: values}
+
     return Case(
         alert,
-        fires={counter: f"0x{now - 10} 1x20"},
+        fires={counter: f"0x{now - 10} 1x20", **long_ago},
         at=f"{now * 10}s",
         before=f"{(now - 15) * 10}s",
         also={
-            "it happened before the first sample": {counter: f"_x{now - 10} 1x20"},
-            "it happened before the first sample of a process that follows another": {
-                counter: f"2x{now - 20} _x10 1x20",
-            },
+            "it happened before the first sample": at_start(young, f"_x{young} 1x{window}"),
+            "the same happened again before the first sample of the next process": at_start(
+                young, f"1x{young - 3} stale _x1 1x{window}"
+            ),
         },
         silent={
             **(silent or {}),
-            "a scrape failed at the beginning of that time": {
-                counter: f"3x{now - 6 * minutes - 1} stale 3x{6 * minutes + 20}"
-            },
-            "it has not happened": {counter: f"0x{now + 20}"},
-            "it happened long ago": {counter: f"1x{now + 20}"},
-            "the process was started again": {counter: f"1x{now - 10} 0x20"},
+            "nobody had looked for long": {counter: f"3x{now - window - 30} _x{window + 20} 3x30", **long_ago},
+            "it has not happened": at_start(young, f"_x{young} 0x{window}"),
+            "it happened long ago": {counter: f"1x{now + 20}", **long_ago},
+            "it happened at a start that was longer ago": at_start(old, f"_x{old} 1x{2 * window}"),
+            "the process was started again": at_start(young, f"1x{young - 3} stale _x1 0x{window}"),
             "another process has begun": {
-                counter: f"1x{now - 10} stale",
-                counter.replace('"p"', '"q"'): f"_x{now} 0x9",
+                **{name.replace('"p"', '"q"'): values for name, values in at_start(young, f"_x{young} 0x99").items()},
+                counter: f"1x{now + 20}",
+                **long_ago,
             },
         },
-        resolves={counter: f"0x5 1x{2 * now}"},
+        resolves={counter: f"0x5 1x{2 * now}", **long_ago},
         over=f"{minutes + 3}m",
     )
 
@@ -276,7 +283,7 @@ def _shared(share: str, ok: str, fallbacks: str) -> Series:
 
 _UNDELIVERED = 'alertmanager_notifications_failed_total{instance="a",integration="webhook",reason="other"}'
 _DROPPED = 'prometheus_notifications_dropped_total{instance="p"}'
-_REFUSALS = 'mlplatform_model_refusals_total{instance="p",model="iris",reason="golden"}'
+_REFUSALS = 'mlplatform_model_refusals_total{job="iris-predictor",instance="p",model="iris",reason="golden"}'
 _REPAIRS = 'mlplatform_cache_repairs_total{job="iris-predictor",instance="p",model="iris"}'
 _REDIS = 'redis_up{job="redis",instance="r"}'
 _BEATS = 'mlplatform_heartbeat_timestamp_seconds{instance="b",process="trainer-beat"}'
@@ -744,6 +751,7 @@ CASES = (
         },
         silent={
             "just below": _starts("1x90 1000x3 1040x3 1080x200"),
+            "each of many was started again once": _starts(*(f"1x{100 + n} {1000 + 10 * n}x200" for n in range(9))),
             "it was longer ago": _starts("1x3 20x3 40x3 60x3 80x200"),
             "just below, each time at a new address": _starts(
                 *(f"_x{59 + 12 * n} {600 + 120 * n}x9 stale" for n in range(3)), "_x110 1110x50"

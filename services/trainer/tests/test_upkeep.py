@@ -27,6 +27,7 @@ class Serving:
     unsettled: set[str] = field(default_factory=set)
     tended: int = 0
     open_runs: dict[str, list[str]] = field(default_factory=dict)
+    registered: set[tuple[str, str]] = field(default_factory=set)
 
     def champion(self, contract: Contract) -> str | None:
         if not self.is_up:
@@ -41,6 +42,9 @@ class Serving:
 
     def tend_ramps(self) -> None:
         self.tended += 1
+
+    def has(self, contract: Contract, version: str) -> bool:
+        return (contract.model, version) in self.registered
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self.open_runs.pop(contract.model, [])
@@ -96,9 +100,13 @@ def test_nothing_is_trained_while_a_version_waits_for_somebodys_decision(jobs: J
     (first,) = train_missing(jobs, serving, InMemoryQueue())
     taken = jobs.start(first.id, "training@one")
     assert taken is not None
+    jobs.trained(taken, version="4", run_id="run", metrics={}, decision={})
     jobs.end(taken, State.HELD)
     age(jobs, "finished_at", timedelta(hours=2))
+    serving.registered = {("iris", "4")}
     assert train_missing(jobs, serving, InMemoryQueue()) == []
+    serving.registered = set()  # lost
+    assert len(train_missing(jobs, serving, InMemoryQueue())) == 1
 
 
 def test_a_job_whose_worker_was_killed_is_published_again_with_its_trace(jobs: JobStore) -> None:

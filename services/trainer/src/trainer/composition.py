@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from mlplatform.contracts import Contract, contract_of
+from mlplatform.errors import ModelVersionNotFound
 from mlplatform.messaging.events import RedisModelEvents
 from mlplatform.telemetry.tracing import NoTracing, Tracing
 from trainer.candidates import Progress
@@ -118,6 +119,13 @@ class RegisteredTraining:
 
     def abandon_runs(self, contract: Contract) -> list[str]:
         return self._tracker.abandon_runs(contract.model)
+
+    def has(self, contract: Contract, version: str) -> bool:
+        try:
+            self._registry.version(contract.registered_model, version)
+        except ModelVersionNotFound:
+            return False
+        return True
 
     def champion(self, contract: Contract) -> str | None:
         return self._tracker.champion(contract)

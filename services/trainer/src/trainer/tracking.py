@@ -18,7 +18,7 @@ os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # it would write pas
 
 import mlflow.sklearn
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities import LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, infer_signature
 from skops.io import dumps, get_untrusted_types
@@ -34,6 +34,7 @@ _OUR_FAULT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 _TOO_BUSY = 429
 _SERVER_ERROR = 500
 _DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
+_NOWHERE = "mlflow-artifacts:/nowhere"
 _PARENT_TAG = "mlflow.parentRunId"
 _LOADING_NEEDS = ("scikit-learn", "skl2onnx", "skops", "numpy", "pandas")
 
@@ -75,7 +76,7 @@ class MlflowTracker:
     def register(self, release: Release) -> str:
         name = release.contract.registered_model
         known = self._version_of_run(name, release.run_id)
-        if known and int(known) > release.above:
+        if known:
             return known
         with answering(), tempfile.TemporaryDirectory() as folder:
             experiment = self._experiment_id(release.contract.model)
@@ -87,13 +88,9 @@ class MlflowTracker:
             self.client.log_model_artifacts(model.model_id, str(files))
             self.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
             self._ensure_registered_model(name)
-            return self._create_version(release, model, manifest_sha256)
-
-    def _create_version(self, release: Release, model: LoggedModel, manifest_sha256: str) -> str:
-        """A version with a number of its own: one that is known from before the registry lost its store is used up."""
-        while True:
+            self._use_up(name, release.above)
             version = self.client.create_model_version(
-                release.contract.registered_model,
+                name,
                 # The resolved address, not `runs:/...`: predictors fetch the files without an MLflow client.
                 source=model.artifact_location,
                 run_id=release.run_id,
@@ -106,9 +103,19 @@ class MlflowTracker:
                 description=release.description,
                 await_creation_for=30,
             )
-            if int(version.version) > release.above:
-                return str(version.version)
-            self.client.delete_model_version(version.name, str(version.version))
+        return str(version.version)
+
+    def _use_up(self, name: str, above: int) -> None:
+        """Let the next number be a greater one, where the registry has lost its store and counts anew.
+
+        What it takes has neither files nor a manifest: should any of it stay, nobody would load it or promote it.
+        """
+        newest = self.client.search_model_versions(f"name = '{name}'", 1, ["version_number DESC"])
+        number = int(newest[0].version) if newest else 0
+        while number < above:
+            taken = self.client.create_model_version(name, source=_NOWHERE)
+            self.client.delete_model_version(name, str(taken.version))
+            number = int(taken.version)
 
     def _version_of_run(self, name: str, run_id: str) -> str | None:
         with answering():

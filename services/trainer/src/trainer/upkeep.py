@@ -38,6 +38,14 @@ class Champions(Protocol):
         """
         ...
 
+    def has(self, contract: Contract, version: str) -> bool:
+        """Whether the registry has a version.
+
+        Raises:
+            RegistryUnavailable: the registry does not answer.
+        """
+        ...
+
     def abandon_runs(self, contract: Contract) -> list[str]:
         """End the runs of trainings that are gone; returns their ids.
 
@@ -108,7 +116,7 @@ def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Jo
     """Ask for a training of every model that has no champion, as a client would; ever less often while it fails."""
     created = []
     for contract in CONTRACTS.values():
-        if champions.champion(contract) or jobs.active(contract) or not _is_due(jobs, contract):
+        if champions.champion(contract) or jobs.active(contract) or not _is_due(jobs, champions, contract):
             continue
         try:
             job = submit(contract, FIRST_START, jobs, queue)
@@ -119,10 +127,10 @@ def train_missing(jobs: JobStore, champions: Champions, queue: Queue) -> list[Jo
     return created
 
 
-def _is_due(jobs: JobStore, contract: Contract) -> bool:
+def _is_due(jobs: JobStore, champions: Champions, contract: Contract) -> bool:
     latest = jobs.newest(_REMEMBERED, contract.model)
-    if latest and latest[0].state is State.HELD:
-        return False  # a version waits for somebody's decision, and another would take its place
+    if latest and latest[0].state is State.HELD and latest[0].version and champions.has(contract, latest[0].version):
+        return False  # it waits for somebody's decision, and another would take its place
     failed = [*takewhile(lambda job: job.state in _WITHOUT_CHAMPION, latest)]
     if not failed or failed[0].finished_at is None:
         return True

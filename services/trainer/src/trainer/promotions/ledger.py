@@ -290,6 +290,9 @@ class Ledger:
         try:
             self._registry.version(name, previous)
         except ModelVersionNotFound:
+            _log.warning(
+                "nobody can be rolled back to the champion before this one: it is gone", version=previous, model=name
+            )
             return None
         return previous
 
