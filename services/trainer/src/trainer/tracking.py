@@ -18,7 +18,7 @@ os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")  # it would write pas
 
 import mlflow.sklearn
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities import LoggedModel, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, infer_signature
 from skops.io import dumps, get_untrusted_types
@@ -34,7 +34,6 @@ _OUR_FAULT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 _TOO_BUSY = 429
 _SERVER_ERROR = 500
 _DOES_NOT_EXIST = "RESOURCE_DOES_NOT_EXIST"
-_NOWHERE = "mlflow-artifacts:/nowhere"
 _PARENT_TAG = "mlflow.parentRunId"
 _LOADING_NEEDS = ("scikit-learn", "skl2onnx", "skops", "numpy", "pandas")
 
@@ -88,7 +87,7 @@ class MlflowTracker:
             self.client.log_model_artifacts(model.model_id, str(files))
             self.client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
             self._ensure_registered_model(name)
-            self._use_up(name, release.above)
+            self._use_up(release, model)
             version = self.client.create_model_version(
                 name,
                 # The resolved address, not `runs:/...`: predictors fetch the files without an MLflow client.
@@ -105,22 +104,26 @@ class MlflowTracker:
             )
         return str(version.version)
 
-    def _use_up(self, name: str, above: int) -> None:
+    def _use_up(self, release: Release, model: LoggedModel) -> None:
         """Let the next number be a greater one, where the registry has lost its store and counts anew.
 
-        What it takes has neither files nor a manifest: should any of it stay, nobody would load it or promote it.
+        What it takes has no manifest: should any of it stay, nobody would load it or promote it.
         """
+        name = release.contract.registered_model
         newest = self.client.search_model_versions(f"name = '{name}'", 1, ["version_number DESC"])
         number = int(newest[0].version) if newest else 0
-        while number < above:
-            taken = self.client.create_model_version(name, source=_NOWHERE)
+        while number < release.above:
+            taken = self.client.create_model_version(
+                name, source=model.artifact_location, run_id=release.run_id, model_id=model.model_id
+            )
             self.client.delete_model_version(name, str(taken.version))
             number = int(taken.version)
 
     def _version_of_run(self, name: str, run_id: str) -> str | None:
         with answering():
             found = self.client.search_model_versions(f"run_id = '{run_id}'")
-        return next((str(version.version) for version in found if version.name == name), None)
+        registered = (version for version in found if version.name == name and MANIFEST_TAG in version.tags)
+        return next((str(version.version) for version in registered), None)
 
     def abandon_runs(self, experiment: str) -> list[str]:
         """End the runs of an experiment whose training is gone; returns their ids.
