@@ -154,6 +154,15 @@ def test_every_fold_of_every_candidate_is_a_stage_of_its_own(stage: Stage) -> No
     assert len(folds) == 10
 
 
+def test_of_many_folds_those_are_told_that_move_the_percent(stage: Stage) -> None:
+    stage.train(replace(recipe(weak=weak, weaker=weak), repeats=20))
+    for name, percents in (("weak", range(5, 41)), ("weaker", range(40, 76))):
+        told = [percent for text, percent in stage.progress if text.startswith(f"cross-validate {name},")]
+        assert len(told) == len(set(told))
+        assert set(told) <= set(percents)
+        assert len(told) > 30
+
+
 def test_a_training_that_is_called_off_stops_before_the_next_fold(stage: Stage) -> None:
     class CalledOff(Exception):
         pass

@@ -56,24 +56,32 @@ def validate_all(
 ) -> tuple[Candidate, ...]:
     """Cross-validate every candidate, each in a run of its own; best first."""
     candidates = []
-    share = (_VALIDATION_ENDS - _VALIDATION_BEGINS) / len(recipe.candidates)
-    for index, (name, make) in enumerate(recipe.candidates.items()):
-
-        def fold_begins(fold: int, name: str = name, index: int = index) -> None:
-            done = index + (fold - 1) / recipe.validation_fits
-            stage = f"cross-validate {name}, fold {fold} of {recipe.validation_fits}"
-            progress(stage, round(_VALIDATION_BEGINS + done * share))
-
+    for name, make in recipe.candidates.items():
         tags = {"candidate": name}
         with recorded_run(tracker, recipe.contract.model, name, tags=tags, parent=run_id) as nested:
             estimator = make()
             params = _params(estimator)
             tracker.log_params(nested, params)
-            validation = cross_validate(recipe, estimator, parts.train, fold_begins)
+            validation = cross_validate(recipe, estimator, parts.train, _tell_folds(recipe, name, progress))
             tracker.log_series(nested, f"cv_{recipe.metric.name}", validation.folds)
             tracker.log_metrics(nested, validation.as_metrics())
         candidates.append(Candidate(name, nested, params, validation))
     return tuple(sorted(candidates, key=lambda candidate: recipe.metric.rank(candidate.validation.mean)))
+
+
+def _tell_folds(recipe: Recipe, name: str, progress: Progress) -> Callable[[int], None]:
+    """Tells which fold of a candidate begins, where that moves the percent: there may be thirty in a second."""
+    names, told = list(recipe.candidates), -1
+
+    def fold_begins(fold: int) -> None:
+        nonlocal told
+        done = (names.index(name) + (fold - 1) / recipe.validation_fits) / len(names)
+        percent = round(_VALIDATION_BEGINS + done * (_VALIDATION_ENDS - _VALIDATION_BEGINS))
+        if percent != told:
+            told = percent
+            progress(f"cross-validate {name}, fold {fold} of {recipe.validation_fits}", percent)
+
+    return fold_begins
 
 
 def best_faithful(
