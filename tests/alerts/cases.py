@@ -1,65 +1,9 @@
-"""For each alert: what makes it fire just beyond its bound, what is just short of that, and what ends it.
+"""For each alert: what makes it fire just beyond its bound, what is just short of that, and what ends it."""
 
-Series are written as promtool takes them: `a+bxn` is a value that grows n times. An interval is between two samples and
-between two evaluations.
-"""
+from collections.abc import Mapping
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-
-Series = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One alert.
-
-    Args:
-        alert: its name.
-        fires: series that make it fire at `at`, and not before `before`.
-        at: since the beginning.
-        before: a moment at which it must not fire yet; none for those without a `for`.
-        silent: series that must not make it fire, each for a reason.
-        also: other series that make it fire at `at`.
-        resolves: series with which it has fired at `at` and is over at `over`.
-        over: since the beginning.
-        interval: between samples.
-        without_data: whether it fires when there is nothing at all.
-        count: how many alerts of the name fire.
-    """
-
-    alert: str
-    fires: Series
-    at: str
-    silent: Mapping[str, Series]
-    resolves: Series = field(default_factory=dict)
-    over: str = ""
-    before: str | None = None
-    interval: str = "10s"
-    without_data: bool = False
-    count: int = 1
-    also: Mapping[str, Series] = field(default_factory=dict)
-
-
-def _counter(*pieces: tuple[int, float]) -> str:
-    """What begins at zero and grows, for so many steps, by so much in each."""
-    value, parts = 0.0, []
-    for steps, growth in pieces:
-        parts.append(f"{value:.6f}+{growth:.6f}x{steps - 1}")
-        value += steps * growth
-    return " ".join(parts)
-
-
-def _requests(good: str, bad: str, model: str = "iris") -> Series:
-    labels = f'job="gateway",instance="g",route="/predict/{model}",model="{model}"'
-    name = "mlplatform_gateway_requests_total"
-    return {f'{name}{{{labels},code="2xx"}}': good, f'{name}{{{labels},code="5xx"}}': bad}
-
-
-def _short(within: str, of: str, model: str = "iris") -> Series:
-    labels = f'job="gateway",instance="g",model="{model}",size="short"'
-    name = "mlplatform_gateway_prediction_duration_seconds"
-    return {f'{name}_bucket{{{labels},le="0.05"}}': within, f"{name}_count{{{labels}}}": of}
+from tests.alerts.budgets import budgets, requests
+from tests.alerts.case import Case, Series
 
 
 def _outcomes(**series: str) -> Series:
@@ -68,33 +12,22 @@ def _outcomes(**series: str) -> Series:
     return {f'{name}{{{labels},outcome="{outcome}"}}': values for outcome, values in series.items()}
 
 
-def _absent(
-    alert: str, series: str, *, at: str, before: str, down: str = "0x60", up: str = "1x60", count: int = 1
-) -> Case:
+def _absent(alert: str, series: str, *, at: str, before: str) -> Case:
     """An alert on a thing that is not there, or says that it is not well."""
-    short = down.replace("x60", "x30")
     return Case(
         alert,
-        fires={series: down},
+        fires={series: "0x60"},
         at=at,
         before=before,
-        silent={"it is well": {series: up}},
-        resolves={series: f"{short} {up}"},
+        silent={"it is well": {series: "1x60"}},
+        resolves={series: "0x30 1x60"},
         over="7m",
         without_data=True,
-        count=count,
     )
 
 
 def _gauge(
-    alert: str,
-    series: Series,
-    silent: Series,
-    *,
-    at: str,
-    before: str | None,
-    over: Series,
-    over_at: str,
+    alert: str, series: Series, silent: Series, *, at: str, before: str | None, over: Series, over_at: str
 ) -> Case:
     return Case(alert, fires=series, at=at, before=before, silent={"just below": silent}, resolves=over, over=over_at)
 
@@ -140,92 +73,6 @@ def _event(alert: str, counter: str, *, minutes: int, silent: Mapping[str, Serie
 
 def _actual(replica: str, role: str) -> str:
     return f'mlplatform_model_actual_version{{instance="{replica}",model="iris",role="{role}"}}'
-
-
-@dataclass(frozen=True)
-class _Window:
-    """A share of `bound` burns a budget if it is met over a long and a short time, both in steps."""
-
-    bound: float
-    long: int
-    short: int
-    guard: int
-
-
-@dataclass(frozen=True)
-class _Budget:
-    """A budget alert: any of its windows is enough, the longest is the last; it waits for some steps."""
-
-    name: str
-    windows: tuple[_Window, ...]
-    waits: int
-    step_minutes: int
-
-    @property
-    def length(self) -> int:
-        """Enough for the longest window to be full, and for a change at its end to be seen in the short one."""
-        return self._length(self.windows[-1])
-
-    def _length(self, window: _Window) -> int:
-        return window.long + window.short + self.waits + 5
-
-    def series(
-        self, window: _Window, *pieces: tuple[int, float], of: float = 10_000, model: str = "iris", after: int = 0
-    ) -> Series:
-        """After some steps without, so many with so many times the share of the bound, of so many predictions each."""
-        pieces = ((after, 0), *pieces) if after else pieces
-        bad = [(steps, min(of, of * window.bound * times)) for steps, times in pieces]
-        good = [(steps, of - failed) for steps, failed in bad]
-        if self.name.startswith("Availability"):
-            return _requests(_counter(*good), _counter(*bad), model)
-        return _short(_counter(*good), _counter(*((steps, of) for steps, _ in pieces)), model)
-
-    def at(self, steps: int) -> str:
-        return f"{steps * self.step_minutes}m"
-
-    def case(self) -> Case:
-        longest = self.windows[-1]
-        others = self.series(longest, (4 * self.length, 0), of=1_000_000, model="housing")
-        also: dict[str, Series] = {}
-        silent: dict[str, Series] = {"no traffic": self.series(longest, (self.length, 0), of=0)}
-        for window in self.windows:
-            also |= {f"{what}, over {self.at(window.long)}": series for what, series in self._burns(window)}
-            silent |= {f"{what}, over {self.at(window.long)}": series for what, series in self._spares(window)}
-        few = self.series(longest, (self.length, 1 / longest.bound), of=0.9 * longest.guard / longest.long)
-        return Case(
-            self.name,
-            fires={**self.series(longest, (self.length, 1.05)), **others},
-            at=self.at(self.length),
-            before=self.at(self.waits),
-            also=also,
-            silent={**silent, "not enough requests": {**few, **others}},
-            resolves=self.series(longest, (self.length, 1.05), (longest.short + 5, 0)),
-            over=self.at(self.length + longest.short + 1),
-            interval=self.at(1),
-        )
-
-    def _burns(self, window: _Window) -> Iterator[tuple[str, Series]]:
-        length = self._length(window)
-        for what, of in (("it burns", 10_000), ("of just enough predictions", 1.1 * window.guard / window.long)):
-            yield what, self.series(window, (length, 1.05), of=of, after=self.length - length)
-
-    def _spares(self, window: _Window) -> Iterator[tuple[str, Series]]:
-        length, late = self._length(window), window.short + self.waits + 1
-        share = late / window.long
-        early = (0.95 - 2 * share) / (1 - share)
-        for what, pieces in {
-            "just below": [(length, 0.95)],
-            "it burned, and is just below by now": [(length - late, 1.5), (late, 0.95)],
-            "it burns now, and was less before": [(length - late, early), (late, 2)],
-        }.items():
-            yield what, self.series(window, *pieces, after=self.length - length)
-
-
-def _budgets(kind: str, share: float) -> Iterator[Case]:
-    """The alerts on a budget that is so large a share of all predictions."""
-    burns = (_Window(14.4 * share, 30, 3, 200), _Window(6 * share, 180, 15, 1_000))
-    yield _Budget(f"{kind}BudgetBurns", burns, waits=1, step_minutes=2).case()
-    yield _Budget(f"{kind}BudgetLeaks", (_Window(share, 144, 12, 5_000),), waits=2, step_minutes=30).case()
 
 
 def _up(**replicas: str) -> Series:
@@ -295,8 +142,8 @@ _CHAMPION_SINCE = 'mlplatform_champion_since_timestamp_seconds{instance="t",mode
 _PREDICTOR = 'job="iris-predictor",instance="p"'
 
 CASES = (
-    *_budgets("Availability", 0.001),
-    *_budgets("Latency", 0.01),
+    *budgets("Availability", 0.001),
+    *budgets("Latency", 0.01),
     _absent("GatewayDown", 'up{job="gateway",instance="g"}', at="70s", before="50s"),
     Case(
         "PredictorDown",
@@ -433,15 +280,15 @@ CASES = (
     ),
     Case(
         "TrafficStopped",
-        fires={**_requests("0+2x600 1200x60", "0x660"), **_requests("0+2x660", "0x660", "housing")},
+        fires={**requests("0+2x600 1200x60", "0x660"), **requests("0+2x660", "0x660", "housing")},
         at="1238m",
         before="1232m",
         silent={
-            "there is traffic": _requests("0+2x660", "0x660"),
-            "there never was any": _requests("0x660", "0x660"),
-            "there was little": _requests("0+1.5x600 900x60", "0x660"),
+            "there is traffic": requests("0+2x660", "0x660"),
+            "there never was any": requests("0x660", "0x660"),
+            "there was little": requests("0+1.5x600 900x60", "0x660"),
         },
-        resolves=_requests("0+2x600 1200x25 1200+2x100", "0x720"),
+        resolves=requests("0+2x600 1200x25 1200+2x100", "0x720"),
         over="1300m",
         interval="2m",
     ),

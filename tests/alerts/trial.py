@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from tests.alerts.cases import CASES, Case, Series
+from tests.alerts.case import Case, Series
+from tests.alerts.cases import CASES
 from tests.helpers.promtool import RULES, check
 
 Rule = dict[str, Any]
