@@ -7,7 +7,6 @@ model's lock. So however many do so at once, and whoever of them dies, they end 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -19,8 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mlplatform.contracts import CONTRACTS, Contract
 from mlplatform.errors import ModelVersionNotFound
 from mlplatform.messaging.events import ModelEvents, NoModelEvents
-from mlplatform.registry.manifest import CHALLENGER, CHAMPION, MANIFEST_TAG, PREVIOUS
-from mlplatform.registry.traffic import TRAFFIC_TAG
+from mlplatform.registry.manifest import CHAMPION, MANIFEST_TAG
 from trainer.db.tables import promotion_locks, promotions
 from trainer.errors import (
     ChampionChanged,
@@ -31,6 +29,7 @@ from trainer.errors import (
     VersionRolledBack,
     VersionUnverified,
 )
+from trainer.promotions.following import steps_to_follow
 from trainer.promotions.history import (
     Action,
     Entry,
@@ -41,8 +40,6 @@ from trainer.promotions.history import (
     next_entry,
     rolled_back,
     succession,
-    traffic_of,
-    unwanted,
 )
 from trainer.promotions.registry import REJECTED, VERDICT_TAG, Registry, Version
 
@@ -51,9 +48,6 @@ ANYBODY = "*"
 
 Together = Callable[[Connection], None]
 """What somebody writes in the transaction of an entry."""
-
-Step = Callable[[], None]
-"""One change of the registry."""
 
 _PLATFORM = "platform"
 _HISTORY, _ALIASES = "", " aliases"
@@ -222,7 +216,7 @@ class Ledger:
         """
         troubles: list[ModelVersionNotFound | RegistryRefused] = []
         with self._locked(contract, _ALIASES) as connection:
-            steps = self._steps(contract, _entries(connection, contract))
+            steps = steps_to_follow(self._registry, contract, _entries(connection, contract))
             for step in steps:
                 try:
                     step()
@@ -243,7 +237,7 @@ class Ledger:
         for contract in CONTRACTS.values():
             try:
                 self._adopt(contract)
-                if self._steps(contract, self.entries(contract)):
+                if steps_to_follow(self._registry, contract, self.entries(contract)):
                     self.settle(contract)
                 settled.append(contract.model)
             except (ModelVersionNotFound, RegistryRefused) as error:
@@ -258,54 +252,6 @@ class Ledger:
             self.settle(contract)
         except Exception as error:  # noqa: BLE001 # the entry stands, and upkeep settles again
             _log.warning("the aliases will follow later", model=contract.model, reason=str(error))
-
-    def _steps(self, contract: Contract, entries: Sequence[Entry]) -> list[Step]:
-        """What has to be done to the registry, in this order."""
-        return [*self._alias_steps(contract, entries), *self._traffic_steps(contract, entries)] if entries else []
-
-    def _alias_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
-        name, line, traffic = contract.registered_model, succession(entries), traffic_of(entries)
-        found = self._registry.aliases(name)
-        wanted = {CHAMPION: line[-1], PREVIOUS: self._previous(name, line, found)}
-        if traffic and traffic.challenger != line[-1]:
-            wanted[CHALLENGER] = traffic.challenger
-        elif found.get(CHALLENGER) in {line[-1], *unwanted(entries)}:
-            wanted[CHALLENGER] = None
-        changed = [alias for alias, version in wanted.items() if version != found.get(alias)]
-        # What gives up a version that has another role from now on comes last: a predictor that asks in between would
-        # find the version without any. In a promotion that is the champion's alias, in a rollback the previous one's.
-        kept = {version for version in wanted.values() if version}
-        for alias in sorted(changed, key=lambda alias: found.get(alias) in kept):
-            version = wanted[alias]
-            if version is None:
-                yield partial(self._registry.drop_alias, name, alias)
-            else:
-                yield partial(self._registry.set_alias, name, alias, version)
-
-    def _previous(self, name: str, line: Sequence[str], found: Mapping[str, str]) -> str | None:
-        """The champion before this one; none if the registry has it no more, which is no reason never to be settled."""
-        previous = line[-2] if len(line) > 1 else None
-        if previous is None or previous == found.get(PREVIOUS):
-            return previous
-        try:
-            self._registry.version(name, previous)
-        except ModelVersionNotFound:
-            _log.warning(
-                "nobody can be rolled back to the champion before this one: it is gone", version=previous, model=name
-            )
-            return None
-        return previous
-
-    def _traffic_steps(self, contract: Contract, entries: Sequence[Entry]) -> Iterator[Step]:
-        name, traffic = contract.registered_model, traffic_of(entries)
-        found = self._registry.tags(name).get(TRAFFIC_TAG)
-        wanted = traffic.as_tag() if traffic else None
-        if wanted == found:
-            return
-        if wanted is None:
-            yield partial(self._registry.drop_tag, name, TRAFFIC_TAG)
-        else:
-            yield partial(self._registry.set_tag, name, TRAFFIC_TAG, wanted)
 
     def _adopt(self, contract: Contract) -> None:
         """Begin a history that is empty with the champion that the registry has, if it has one."""
